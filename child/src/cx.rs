@@ -1,0 +1,136 @@
+//! What a handler has at hand besides its message.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kinfolk_protocol::{Message, Protocol, ToChild};
+use thiserror::Error;
+use tokio::task::spawn_blocking;
+
+use crate::runtime::{ParentHandle, Runtime};
+
+/// The surroundings of one handler at work: the program's state, and its parent.
+pub struct Cx<M, S = ()> {
+    runtime: Arc<Runtime>,
+    state: Arc<S>,
+    message: PhantomData<fn() -> M>,
+}
+
+impl<M, S> Clone for Cx<M, S> {
+    fn clone(&self) -> Self {
+        Self { runtime: Arc::clone(&self.runtime), state: Arc::clone(&self.state), message: PhantomData }
+    }
+}
+
+impl<M: Message, S> fmt::Debug for Cx<M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cx").field("message", &M::NAME).finish_non_exhaustive()
+    }
+}
+
+impl<M: Message, S> Cx<M, S> {
+    pub(crate) fn new(runtime: &Arc<Runtime>, state: &Arc<S>) -> Self {
+        Self { runtime: Arc::clone(runtime), state: Arc::clone(state), message: PhantomData }
+    }
+
+    /// What [`Me::state`](crate::Me::state) was given.
+    #[must_use]
+    pub fn state(&self) -> &S {
+        &self.state
+    }
+}
+
+impl<P: Protocol, M: Message<To = ToChild<P>>, S> Cx<M, S> {
+    /// The parent.
+    #[must_use]
+    pub fn parent(&self) -> ParentHandle<P> {
+        ParentHandle::new(&self.runtime)
+    }
+}
+
+impl<M: Message, S: Send + Sync + 'static> Cx<M, S> {
+    /// Runs `work` on a thread of its own, so that computing stops neither other calls nor a cancel; waits while
+    /// [`concurrency`](crate::Serve::concurrency) such threads are at work.
+    ///
+    /// # Panics
+    /// If `work` panics, so does this: the call ends as `Panicked`.
+    ///
+    /// # Cancel safety
+    /// When the call is cancelled the future is dropped, but a thread cannot be: `work` goes on until it asks
+    /// [`Job::check`] or [`Job::is_cancelled`], and keeps its place among the threads until it returns.
+    pub async fn blocking<T: Send + 'static>(self, work: impl FnOnce(Job<M, S>) -> T + Send + 'static) -> T {
+        let threads = Arc::clone(self.runtime.threads.get().expect("`run` sets it before any handler starts"));
+        let permit = threads.acquire_owned().await.expect("it is never closed");
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let job = Job { cx: self, cancelled: Arc::clone(&cancelled) };
+        let _cancel = CancelOnDrop(cancelled);
+        let working = spawn_blocking(move || {
+            let result = work(job);
+            drop(permit);
+            result
+        });
+        match working.await {
+            Ok(result) => result,
+            Err(error) => resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+/// Dropped with the future of a cancelled call.
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// The surroundings of a handler that computes on a thread of its own.
+pub struct Job<M, S = ()> {
+    cx: Cx<M, S>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl<M: Message, S> fmt::Debug for Job<M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("message", &M::NAME).field("cancelled", &self.is_cancelled()).finish()
+    }
+}
+
+impl<M, S> Job<M, S> {
+    /// What [`Me::state`](crate::Me::state) was given.
+    #[must_use]
+    pub fn state(&self) -> &S {
+        &self.cx.state
+    }
+
+    /// True once nobody waits for the answer any more.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    /// Leaves by `?` once nobody waits for the answer any more.
+    ///
+    /// # Errors
+    /// [`Cancelled`] then.
+    pub fn check(&self) -> Result<(), Cancelled> {
+        if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+    }
+}
+
+impl<P: Protocol, M: Message<To = ToChild<P>>, S> Job<M, S> {
+    /// The parent.
+    #[must_use]
+    pub fn parent(&self) -> ParentHandle<P> {
+        ParentHandle::new(&self.cx.runtime)
+    }
+}
+
+/// Nobody waits for the answer any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the call was cancelled")]
+pub struct Cancelled;

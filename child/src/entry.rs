@@ -1,0 +1,168 @@
+//! How a program becomes a child.
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use kinfolk_link::{CONNECT_VARIABLE, Conn, Peer, ROLE_VARIABLE, Reader, Socket, Transport, is_waiting};
+use kinfolk_protocol::{Codec, Fault, InitFailed, Kind, Protocol};
+use tokio::time::timeout;
+
+use crate::gate::{Admitted, GateError, pass};
+use crate::me::Me;
+use crate::panics;
+use crate::runtime::Runtime;
+
+/// What a worker returns.
+pub type Result<T = ()> = std::result::Result<T, Fault>;
+
+/// The program was started without a parent (`EX_USAGE` of sysexits.h).
+const NO_PARENT: u8 = 64;
+/// The handshake failed (`EX_PROTOCOL` of sysexits.h).
+const NO_HANDSHAKE: u8 = 76;
+/// How long a child that leaves waits for its parent to read what it sent.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+
+/// The role this process was started to play with `Program::current_exe(role)`, or `None` if it was not started as a
+/// child: for a program that is parent and children in one.
+///
+/// ```no_run
+/// # use std::process::ExitCode;
+/// # fn digest() -> ExitCode { ExitCode::SUCCESS }
+/// # fn parent() -> ExitCode { ExitCode::SUCCESS }
+/// fn main() -> ExitCode {
+///     match kinfolk_child::role().as_deref() {
+///         Some("digest") => digest(), // kinfolk_child::main(digest_worker)
+///         _ => parent(),
+///     }
+/// }
+/// ```
+#[must_use]
+pub fn role() -> Option<String> {
+    let started = is_waiting() || std::env::var_os(CONNECT_VARIABLE).is_some();
+    if started { std::env::var(ROLE_VARIABLE).ok() } else { None }
+}
+
+/// Makes this process the child it was started to be, and runs `worker` on a single-threaded runtime: the whole of a
+/// child program's `main`.
+///
+/// First comes the handshake, before any thread and before the worker; then the init value is there. The exit code is
+/// 0 if the worker returns `Ok`, 1 if it returns an error (printed to stderr), 64 if nobody started this program as a
+/// child, 76 if the handshake fails.
+///
+/// # Panics
+/// If the worker does: after the parent has been told.
+pub fn main<P, F, Fut>(worker: F) -> ExitCode
+where
+    P: Protocol,
+    F: FnOnce(Me<P>) -> Fut,
+    Fut: Future<Output = Result>,
+{
+    let admitted = match pass::<P>() {
+        Ok(admitted) => admitted,
+        Err(error) => return turned_away::<P>(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&Fault::from(error).context("starting the runtime")),
+    };
+    let code = runtime.block_on(work(admitted, worker));
+    // A computation that ignores its cancel must not keep the process from leaving.
+    runtime.shutdown_background();
+    code
+}
+
+/// [`main`] for a program that has a runtime already, such as under `#[tokio::main]`. Call it first: it blocks its
+/// thread during the handshake, for 30 s at most if the parent is stopped.
+///
+/// # Panics
+/// If the worker does: after the parent has been told.
+///
+/// # Cancel safety
+/// Dropping the future leaves the child without a link: its parent ends it.
+pub async fn enter<P, F, Fut>(worker: F) -> ExitCode
+where
+    P: Protocol,
+    F: FnOnce(Me<P>) -> Fut,
+    Fut: Future<Output = Result>,
+{
+    match pass::<P>() {
+        Ok(admitted) => work(admitted, worker).await,
+        Err(error) => turned_away::<P>(&error),
+    }
+}
+
+async fn work<P, F, Fut>(admitted: Admitted<P>, worker: F) -> ExitCode
+where
+    P: Protocol,
+    F: FnOnce(Me<P>) -> Fut,
+    Fut: Future<Output = Result>,
+{
+    let Admitted { link, name, init, ours, theirs } = admitted;
+    let transport: Arc<dyn Transport> = match Socket::new(link) {
+        Ok(socket) => Arc::new(socket),
+        Err(error) => return complain(&Fault::from(error).context("setting up the link")),
+    };
+    let reader = Reader::new(Arc::clone(&transport), ours.max_message);
+    let conn = Arc::new(Conn::new(transport, Peer::Parent, &ours, &theirs));
+    if let Err(error) = panics::install(&conn) {
+        return complain(&Fault::from(error).context("setting up the link"));
+    }
+    let runtime = Runtime::new(conn);
+    let driver = tokio::spawn(Arc::clone(&runtime).drive(reader));
+    let me = Me::new(name, init, &runtime);
+    // The closure is part of what may panic.
+    let result = AssertUnwindSafe(async { worker(me).await }).catch_unwind().await;
+    leave(&runtime, &result).await;
+    driver.abort();
+    match result {
+        Ok(Ok(())) if runtime.was_ready() => ExitCode::SUCCESS,
+        Ok(Ok(())) => ExitCode::FAILURE,
+        Ok(Err(fault)) => complain(&fault),
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// Tells the parent how the initialization failed, if it did, and writes what is left.
+async fn leave(runtime: &Runtime, result: &std::thread::Result<Result>) {
+    if !runtime.was_ready() {
+        let fault = match result {
+            Ok(Ok(())) => Fault::new("the program returned before `run`, so it never became ready"),
+            Ok(Err(fault)) => fault.clone(),
+            Err(panic) => Fault::new(format!("it panicked: {}", panics::caught(&**panic))),
+        };
+        runtime.conn.control(Kind::InitFailed, &mut InitFailed { fault }.encode());
+    }
+    runtime.conn.close();
+    // A parent that does not read for so long is not going to.
+    let _ = timeout(FLUSH_LIMIT, runtime.conn.flushed()).await;
+    runtime.conn.finish();
+}
+
+#[expect(clippy::print_stderr, reason = "the last words of a program go to its stderr")]
+fn complain(fault: &Fault) -> ExitCode {
+    eprintln!("Error: {fault:?}");
+    ExitCode::FAILURE
+}
+
+#[expect(clippy::print_stderr, reason = "the last words of a program go to its stderr")]
+fn turned_away<P: Protocol>(error: &GateError) -> ExitCode {
+    let program = std::env::args().next().unwrap_or_else(|| "this program".to_owned());
+    let (protocol, version, codec) = (P::NAME, P::VERSION, P::Codec::NAME);
+    let is = format!("{program} is a kinfolk child program: it speaks protocol `{protocol}` {version} in {codec}");
+    if matches!(error, GateError::NoParent) {
+        eprintln!("{is}. A parent starts it; to attach it to one by hand, set {CONNECT_VARIABLE} as that parent says.");
+        return ExitCode::from(NO_PARENT);
+    }
+    eprintln!("{is}. It cannot start: {error}{}.", source(error));
+    ExitCode::from(NO_HANDSHAKE)
+}
+
+fn source(error: &GateError) -> String {
+    match error {
+        GateError::Link(cause) | GateError::Ended(cause) | GateError::Watch(cause) => format!(": {cause}"),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,118 @@
+//! What happens before any user code: the link is found, the handshake done, the parent's death watched for.
+
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Duration;
+
+use kinfolk_link::{CONNECT_VARIABLE, claim, connect, end_own_group, peer_is_gone};
+use kinfolk_protocol::{
+    ChildName, Codec, CodecError, FrameError, HEADER_LEN, Header, Hello, Init, Kind, Limits, NameError, PREAMBLE,
+    PREAMBLE_LEN, Protocol, Token, WireError, check_preamble,
+};
+use thiserror::Error;
+
+/// How long the parent may take to answer. It answers at once unless it is stopped or not kinfolk's.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// How long a child outlives its parent, so that what it is doing can come to an end.
+const ORPHAN_GRACE: Duration = Duration::from_millis(500);
+/// The watching thread calls two system calls: it needs next to no stack.
+const WATCH_STACK: usize = 32 * 1024;
+
+/// A child past the gate.
+#[derive(Debug)]
+pub(crate) struct Admitted<P: Protocol> {
+    pub(crate) link: OwnedFd,
+    pub(crate) name: ChildName,
+    pub(crate) init: P::Init,
+    pub(crate) ours: Limits,
+    pub(crate) theirs: Limits,
+}
+
+/// Why a child does not come past the gate.
+#[derive(Debug, Error)]
+pub(crate) enum GateError {
+    #[error("no parent is waiting for it")]
+    NoParent,
+    #[error("its link cannot be set up")]
+    Link(#[source] io::Error),
+    #[error("the parent ended during the handshake")]
+    Ended(#[source] io::Error),
+    #[error("its parent refused it: {0}")]
+    Refused(String),
+    #[error("what waits at the other end is no kinfolk parent: {0}")]
+    Stranger(#[source] FrameError),
+    #[error("its parent sent a {0:?} frame in place of Init")]
+    OutOfPlace(Kind),
+    #[error("its parent sent a malformed Init: {0}")]
+    Malformed(#[source] WireError),
+    #[error("its parent gave it an impossible name: {0}")]
+    Name(#[source] NameError),
+    #[error("the init value does not decode: {0}")]
+    Init(#[source] CodecError),
+    #[error("no thread can be started to watch for its parent's death")]
+    Watch(#[source] io::Error),
+}
+
+/// Finds the link, says hello, and waits for the init value. Blocks.
+pub(crate) fn pass<P: Protocol>() -> Result<Admitted<P>, GateError> {
+    let (link, token) = find_link()?;
+    let link = UnixStream::from(link);
+    let ours = Limits::default();
+    let init = greet(&link, &Hello::of::<P>(std::process::id(), token, ours))?;
+    let name = ChildName::new(&init.name).map_err(GateError::Name)?;
+    let value = P::Codec::decode(&init.value).map_err(GateError::Init)?;
+    watch_parent(&link).map_err(GateError::Watch)?;
+    Ok(Admitted { link: link.into(), name, init: value, ours, theirs: init.limits })
+}
+
+fn find_link() -> Result<(OwnedFd, Token), GateError> {
+    if let Some(link) = claim().map_err(GateError::Link)? {
+        return Ok((link, Token::NONE));
+    }
+    match std::env::var(CONNECT_VARIABLE) {
+        Ok(invitation) => connect(&invitation).map_err(GateError::Link),
+        Err(_) => Err(GateError::NoParent),
+    }
+}
+
+/// The child speaks first: a parent that started the wrong program by mistake must not have its bytes executed.
+fn greet(mut link: &UnixStream, hello: &Hello) -> Result<Init, GateError> {
+    link.set_nonblocking(false).map_err(GateError::Link)?;
+    link.set_read_timeout(Some(ANSWER_LIMIT)).map_err(GateError::Link)?;
+    let payload = hello.encode();
+    let header = Header::control(Kind::Hello, payload.len() as u32).encode();
+    link.write_all(&[&PREAMBLE, header.as_slice(), &payload].concat()).map_err(GateError::Ended)?;
+
+    let preamble: [u8; PREAMBLE_LEN] = read(link)?;
+    check_preamble(&preamble).map_err(GateError::Stranger)?;
+    let header: [u8; HEADER_LEN] = read(link)?;
+    let header = Header::decode(&header, hello.limits.max_message).map_err(GateError::Stranger)?;
+    let mut payload = vec![0; header.length as usize];
+    link.read_exact(&mut payload).map_err(GateError::Ended)?;
+    match header.kind {
+        Kind::Init => Init::decode(&payload).map_err(GateError::Malformed),
+        Kind::Refuse => Err(GateError::Refused(String::from_utf8_lossy(&payload).into_owned())),
+        kind => Err(GateError::OutOfPlace(kind)),
+    }
+}
+
+fn read<const N: usize>(mut link: &UnixStream) -> Result<[u8; N], GateError> {
+    let mut bytes = [0; N];
+    link.read_exact(&mut bytes).map_err(GateError::Ended)?;
+    Ok(bytes)
+}
+
+/// A thread of its own, so that a program that computes, or blocks its runtime, ends with its parent all the same.
+fn watch_parent(link: &UnixStream) -> io::Result<()> {
+    let link = OwnedFd::from(link.try_clone()?);
+    let watch = move || {
+        // An error leaves nothing to watch by; the end of the link still reaches the runtime.
+        if peer_is_gone(&link).is_ok() {
+            thread::sleep(ORPHAN_GRACE);
+            end_own_group();
+        }
+    };
+    thread::Builder::new().name("kinfolk-watch".to_owned()).stack_size(WATCH_STACK).spawn(watch).map(drop)
+}

@@ -1,0 +1,209 @@
+//! The table of handlers: a message id leads to one virtual call, behind which codec, decoding and future are static.
+
+use std::any::type_name;
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use kinfolk_link::{Answering, Asked, CodecOf, Job, Received, lock};
+use kinfolk_protocol::{Answer, Codec, Contract, Failure, Kind, Message, MessageId, Welcomed};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinHandle};
+
+use crate::cx::Cx;
+use crate::panics;
+use crate::runtime::{Dispatch, Handling, Runtime};
+
+/// A handler with its types hidden.
+trait Erased: Send + Sync {
+    /// Starts a task for a call.
+    fn call(&self, runtime: &Arc<Runtime>, asked: Asked) -> AbortHandle;
+    /// Handles a one-way message.
+    fn message(&self, runtime: &Arc<Runtime>, payload: Bytes) -> Handling;
+}
+
+struct Typed<M, S, F> {
+    handler: Arc<F>,
+    state: Arc<S>,
+    message: PhantomData<fn(M)>,
+}
+
+/// Decodes and handles one message on the task of its own that polls this.
+async fn handle<M, S, F, Fut>(handler: Arc<F>, cx: Cx<M, S>, payload: Bytes) -> Result<Answer<M>, Failure>
+where
+    M: Message,
+    F: Fn(Cx<M, S>, M) -> Fut,
+    Fut: Future<Output = Answer<M>>,
+{
+    let message = CodecOf::<M>::decode::<M>(&payload).map_err(|error| Failure::BadMessage(error.to_string()))?;
+    drop(payload);
+    let handled = AssertUnwindSafe(async { handler(cx, message).await }).catch_unwind().await;
+    handled.map_err(|panic| Failure::Panicked(panics::caught(&*panic)))
+}
+
+impl<M, S, F, Fut> Erased for Typed<M, S, F>
+where
+    M: Message,
+    S: Send + Sync + 'static,
+    F: Fn(Cx<M, S>, M) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Answer<M>> + Send + 'static,
+{
+    fn call(&self, runtime: &Arc<Runtime>, asked: Asked) -> AbortHandle {
+        let answering = Answering::new(Arc::clone(&runtime.conn), asked.call);
+        let calls = runtime.calls.get().cloned();
+        let handled = handle(Arc::clone(&self.handler), Cx::new(runtime, &self.state), asked.payload);
+        tokio::spawn(async move {
+            // Held until the answer is queued, so that answers nobody reads stop further handlers.
+            let _permit = match calls {
+                Some(calls) => calls.acquire_owned().await.ok(),
+                None => None,
+            };
+            match handled.await {
+                Ok(answer) => answering.settle::<M>(answer).await,
+                Err(failure) => answering.fail(&failure).await,
+            }
+        })
+        .abort_handle()
+    }
+
+    fn message(&self, runtime: &Arc<Runtime>, payload: Bytes) -> Handling {
+        let handled = handle(Arc::clone(&self.handler), Cx::new(runtime, &self.state), payload);
+        async move { handled.await.map(drop) }.boxed()
+    }
+}
+
+/// A registered handler.
+struct Entry {
+    id: MessageId,
+    name: &'static str,
+    /// True if its messages are calls.
+    answered: bool,
+    handler: Box<dyn Erased>,
+}
+
+/// A one-way message on its way to its handler.
+#[derive(Debug)]
+struct Letter {
+    message: MessageId,
+    payload: Bytes,
+}
+
+/// Handlers by message id.
+pub(crate) struct Handlers {
+    /// Sorted by id once it is in use.
+    entries: Vec<Entry>,
+    /// One-way messages, handled one after another. Gone once the child drains.
+    mailbox: Mutex<Option<mpsc::UnboundedSender<Letter>>>,
+}
+
+impl fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.entries.iter().map(|entry| entry.name)).finish()
+    }
+}
+
+impl Handlers {
+    pub(crate) fn new() -> Self {
+        Self { entries: Vec::new(), mailbox: Mutex::new(None) }
+    }
+
+    /// Adds the handler of `M`.
+    ///
+    /// # Panics
+    /// If there is one already, or if another name has the same id: a mistake in the program, found at its start.
+    pub(crate) fn add<M, S, F, Fut>(&mut self, state: &Arc<S>, handler: F)
+    where
+        M: Message,
+        S: Send + Sync + 'static,
+        F: Fn(Cx<M, S>, M) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answer<M>> + Send + 'static,
+    {
+        let id = MessageId::of(M::NAME);
+        if let Some(known) = self.entries.iter().find(|entry| entry.id == id) {
+            let (known, name, message) = (known.name, M::NAME, type_name::<M>());
+            panic!("`{message}` is registered under `{name}`, whose id is taken by the handler of `{known}`");
+        }
+        let typed = Typed { handler: Arc::new(handler), state: Arc::clone(state), message: PhantomData::<fn(M)> };
+        self.entries.push(Entry { id, name: M::NAME, answered: M::Contract::ANSWERED, handler: Box::new(typed) });
+    }
+
+    /// What READY tells the parent.
+    pub(crate) fn welcomed(&self) -> Vec<Welcomed> {
+        self.entries.iter().map(|entry| Welcomed { message: entry.id, fingerprint: 0 }).collect()
+    }
+
+    /// Puts the table to use; the task that comes back handles one-way messages until [`close`](Self::close).
+    pub(crate) fn open(mut self, runtime: &Arc<Runtime>) -> JoinHandle<()> {
+        self.entries.sort_unstable_by_key(|entry| entry.id);
+        #[expect(clippy::disallowed_methods, reason = "the window of one-way messages bounds it")]
+        let (sender, mut letters) = mpsc::unbounded_channel::<Letter>();
+        *lock(&self.mailbox) = Some(sender);
+        runtime.open(Box::new(self));
+        let runtime = Arc::clone(runtime);
+        tokio::spawn(async move {
+            while let Some(letter) = letters.recv().await {
+                deliver(&runtime, letter).await;
+            }
+        })
+    }
+
+    fn find(&self, id: MessageId, answered: bool) -> Option<&Entry> {
+        let at = self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
+        Some(&self.entries[at]).filter(|entry| entry.answered == answered)
+    }
+}
+
+/// Handles a one-way message and gives its credit back; tells the parent if it could not be handled.
+async fn deliver(runtime: &Arc<Runtime>, Letter { message, payload }: Letter) {
+    let bytes = payload.len();
+    let handled = runtime.handlers.get().and_then(|handlers| handlers.start(runtime, message, payload));
+    let result = match handled {
+        Some(handled) => handled.await,
+        None => Err(Failure::Unsupported),
+    };
+    if let Err(failure) = result {
+        runtime.conn.about(Kind::Rejected, message, &mut failure.encode());
+    }
+    runtime.conn.taken(bytes);
+}
+
+impl Dispatch for Handlers {
+    fn dispatch(&self, runtime: &Arc<Runtime>, received: Received) {
+        match received {
+            Received::Call(asked) => self.call(runtime, asked),
+            Received::Message { message, payload } => {
+                // Without a mailbox the child is leaving, and the message counts as not taken.
+                if let Some(mailbox) = &*lock(&self.mailbox) {
+                    // Its task ends only after this sender is gone.
+                    let _ = mailbox.send(Letter { message, payload });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn start(&self, runtime: &Arc<Runtime>, message: MessageId, payload: Bytes) -> Option<Handling> {
+        self.find(message, false).map(|entry| entry.handler.message(runtime, payload))
+    }
+
+    fn close(&self) {
+        lock(&self.mailbox).take();
+    }
+}
+
+impl Handlers {
+    fn call(&self, runtime: &Arc<Runtime>, asked: Asked) {
+        let call = asked.call;
+        let abort = match self.find(asked.message, true) {
+            Some(entry) => entry.handler.call(runtime, asked),
+            None => {
+                let answering = Answering::new(Arc::clone(&runtime.conn), call);
+                tokio::spawn(async move { answering.fail(&Failure::Unsupported).await }).abort_handle()
+            }
+        };
+        runtime.conn.attach(call, Job { abort: Some(abort), cancelled: None });
+    }
+}

@@ -1,0 +1,234 @@
+//! What the tasks of a child share, and the task that reads its link.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use kinfolk_link::{Conn, LinkError, Reader, Received, SendError, Sending, lock};
+use kinfolk_protocol::{Failure, Message, MessageId, Protocol, ToParent, Towards, Unanswered};
+use tokio::sync::{Semaphore, watch};
+
+/// Where frames for handlers go, once there are handlers.
+pub(crate) trait Dispatch: fmt::Debug + Send + Sync {
+    /// Takes what [`Conn::receive`] left to the runtime.
+    fn dispatch(&self, runtime: &Arc<Runtime>, received: Received);
+    /// The handling of a one-way message, if there is a handler for it.
+    fn start(&self, runtime: &Arc<Runtime>, message: MessageId, payload: Bytes) -> Option<Handling>;
+    /// Takes no further one-way messages: those that were taken are still handled.
+    fn close(&self);
+}
+
+/// A one-way message being handled.
+pub(crate) type Handling = BoxFuture<'static, Result<(), Failure>>;
+
+/// How far the link has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Messages travel.
+    Open,
+    /// The parent wants us to finish and leave.
+    Draining,
+    /// The parent is gone.
+    Gone,
+}
+
+/// Shared by everything that runs in a child.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    pub(crate) conn: Arc<Conn>,
+    pub(crate) phase: watch::Sender<Phase>,
+    pub(crate) handlers: OnceLock<Box<dyn Dispatch>>,
+    /// Permits for async handlers and for blocking threads.
+    pub(crate) calls: OnceLock<Arc<Semaphore>>,
+    pub(crate) threads: OnceLock<Arc<Semaphore>>,
+    ready: AtomicBool,
+    /// What came before there were handlers.
+    early: Mutex<Vec<Received>>,
+}
+
+impl Runtime {
+    pub(crate) fn new(conn: Arc<Conn>) -> Arc<Self> {
+        Arc::new(Self {
+            conn,
+            phase: watch::Sender::new(Phase::Open),
+            handlers: OnceLock::new(),
+            calls: OnceLock::new(),
+            threads: OnceLock::new(),
+            ready: AtomicBool::new(false),
+            early: Mutex::default(),
+        })
+    }
+
+    /// Reads and writes until the link ends. Reading never waits for writing: what is read is answered in one write
+    /// when nothing more has arrived.
+    pub(crate) async fn drive(self: Arc<Self>, mut reader: Reader) {
+        let conn = Arc::clone(&self.conn);
+        let write = conn.write();
+        tokio::pin!(write);
+        let mut writing = true;
+        loop {
+            let received = tokio::select! {
+                biased;
+                frame = reader.next() => frame,
+                _ = &mut write, if writing => {
+                    // What the parent sent before it ended is still to be read.
+                    writing = false;
+                    continue;
+                }
+            };
+            match received.and_then(|frame| self.take(frame)) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    self.conn.abort();
+                    report(&error);
+                    break;
+                }
+            }
+        }
+        self.conn.close();
+        self.conn.end_calls();
+        self.phase.send_replace(Phase::Gone);
+    }
+
+    /// True if the link goes on.
+    fn take(self: &Arc<Self>, frame: Option<kinfolk_protocol::Frame>) -> Result<bool, LinkError> {
+        let Some(frame) = frame else { return Ok(false) };
+        match self.conn.receive(frame)? {
+            Received::Handled => {}
+            Received::Drain => {
+                self.phase.send_if_modified(|phase| {
+                    let open = *phase == Phase::Open;
+                    *phase = Phase::Draining;
+                    open
+                });
+            }
+            received => self.dispatch(received),
+        }
+        Ok(true)
+    }
+
+    /// Hands a frame to the handlers, or keeps it until there are some: a parent may answer a message of ours before
+    /// we are ready. The limits bound what is kept.
+    fn dispatch(self: &Arc<Self>, received: Received) {
+        let mut early = lock(&self.early);
+        match self.handlers.get() {
+            Some(handlers) => {
+                drop(early);
+                handlers.dispatch(self, received);
+            }
+            None => early.push(received),
+        }
+    }
+
+    /// Puts the handlers to use, first for what came early.
+    pub(crate) fn open(self: &Arc<Self>, handlers: Box<dyn Dispatch>) {
+        let mut early = lock(&self.early);
+        for received in early.drain(..) {
+            handlers.dispatch(self, received);
+        }
+        // `run` is called once per link, so the place is free.
+        let _ = self.handlers.set(handlers);
+    }
+
+    /// READY has been sent: what goes wrong from now on is no failure of the initialization.
+    pub(crate) fn mark_ready(&self) {
+        self.ready.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn was_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// Waits until the parent wants us to leave, or is gone.
+    pub(crate) async fn until_leaving(&self) -> Phase {
+        let mut phase = self.phase.subscribe();
+        // The sender lives in `self`, so the wait can only end by the phase.
+        phase.wait_for(|phase| *phase != Phase::Open).await.map_or(Phase::Gone, |phase| *phase)
+    }
+
+    /// Waits until the parent is gone.
+    pub(crate) async fn until_gone(&self) {
+        let _ = self.phase.subscribe().wait_for(|phase| *phase == Phase::Gone).await;
+    }
+}
+
+/// A parent that breaks its own protocol cannot be told so: its child's log can.
+fn report(error: &LinkError) {
+    #[expect(clippy::print_stderr, reason = "the link is gone, and this is the child's log")]
+    {
+        eprintln!("kinfolk: the link to the parent ended: {error}");
+    }
+}
+
+/// The parent, as a child sees it. Clones are cheap and mean the same parent.
+pub struct ParentHandle<P: Protocol> {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) protocol: PhantomData<fn() -> P>,
+}
+
+impl<P: Protocol> Clone for ParentHandle<P> {
+    fn clone(&self) -> Self {
+        Self::new(&self.runtime)
+    }
+}
+
+impl<P: Protocol> fmt::Debug for ParentHandle<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParentHandle").field("protocol", &P::NAME).finish_non_exhaustive()
+    }
+}
+
+impl<P: Protocol> ParentHandle<P> {
+    pub(crate) fn new(runtime: &Arc<Runtime>) -> Self {
+        Self { runtime: Arc::clone(runtime), protocol: PhantomData }
+    }
+
+    /// Sends a one-way message, waiting for room: the parent holds [`Limits::window`](kinfolk_protocol::Limits) of
+    /// them until its handler has taken some. `Ok` means that it is queued and will be written in order, also when the
+    /// process exits right after.
+    ///
+    /// # Errors
+    /// [`SendError`] with the message and the reason.
+    ///
+    /// # Cancel safety
+    /// Dropped before it resolves, the message was not sent.
+    pub fn send<M>(&self, message: M) -> Sending<M>
+    where
+        M: Message,
+        M::To: Towards<ToParent<P>>,
+        M::Contract: Unanswered,
+    {
+        self.runtime.conn.send(message)
+    }
+
+    /// Sends a one-way message if there is room for it now.
+    ///
+    /// # Errors
+    /// [`SendError`] with the message and the reason.
+    pub fn try_send<M>(&self, message: M) -> Result<(), SendError<M>>
+    where
+        M: Message,
+        M::To: Towards<ToParent<P>>,
+        M::Contract: Unanswered,
+    {
+        self.runtime.conn.try_send(message)
+    }
+
+    /// True until the link has ended.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.runtime.conn.is_open()
+    }
+
+    /// Waits until the link has ended: the parent is gone, or has cut it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn disconnected(&self) {
+        self.runtime.until_gone().await;
+    }
+}

@@ -1,0 +1,106 @@
+//! Answers to the peer's calls, and credit for its one-way messages.
+
+use std::sync::Arc;
+
+use kinfolk_protocol::{CallId, Contract, ErrorOf, Failure, Grant, Header, Kind, Message, MessageId, Reply};
+
+use super::{CodecOf, Conn, Job, encode, recycle};
+use crate::sync::lock;
+
+/// A call of the peer's that is to be answered.
+#[derive(Debug)]
+pub struct Answering {
+    conn: Arc<Conn>,
+    call: CallId,
+}
+
+impl Answering {
+    /// The answer to `call`.
+    #[must_use]
+    pub fn new(conn: Arc<Conn>, call: CallId) -> Self {
+        Self { conn, call }
+    }
+
+    /// Sends what the handler returned. An answer that cannot be encoded, or is longer than the caller takes, becomes
+    /// a failure that says so.
+    ///
+    /// # Cancel safety
+    /// Dropped while it waits for room, the call is not answered.
+    pub async fn settle<M: Message>(self, answer: <M::Contract as Contract>::Answer) {
+        let (kind, encoded) = match M::Contract::settle(answer) {
+            Ok(reply) => (Kind::Reply, encode::<CodecOf<M>, Reply<M>>(&reply)),
+            Err(error) => (Kind::Declined, encode::<CodecOf<M>, ErrorOf<M>>(&error)),
+        };
+        let max = self.conn.max_message();
+        match encoded {
+            Ok(mut payload) if payload.len() <= max => {
+                self.finish(kind, &mut payload).await;
+                recycle(payload);
+            }
+            Ok(payload) => {
+                let text = format!("it has {} bytes, the caller's limit `max_message` is {max}", payload.len());
+                self.fail(&Failure::BadAnswer(text)).await;
+            }
+            Err(error) => self.fail(&Failure::BadAnswer(error.to_string())).await,
+        }
+    }
+
+    /// Answers that there is no answer of the handler.
+    ///
+    /// # Cancel safety
+    /// Dropped while it waits for room, the call is not answered.
+    pub async fn fail(self, failure: &Failure) {
+        self.finish(Kind::Failed, &mut failure.encode()).await;
+    }
+
+    async fn finish(self, kind: Kind, payload: &mut Vec<u8>) {
+        let Self { conn, call } = self;
+        conn.writer.room().await;
+        let mut state = lock(&conn.state);
+        if !state.session.finish(call) {
+            return;
+        }
+        conn.writer.push(&Header { kind, call, message: MessageId::NONE, length: payload.len() as u32 }, payload);
+        let last = state.session.running() == 0;
+        drop(state);
+        if last {
+            // Nothing else runs whose answer could leave with this one.
+            conn.writer.flush();
+            conn.idle.notify_waiters();
+        } else {
+            conn.writer.wake();
+        }
+    }
+}
+
+impl Conn {
+    /// Notes what runs for `call`; ends it at once if the call was cancelled meanwhile.
+    pub fn attach(&self, call: CallId, job: Job) {
+        let mut state = lock(&self.state);
+        match state.session.job(call) {
+            Some(known) => *known = job,
+            None => {
+                drop(state);
+                job.cancel();
+            }
+        }
+    }
+
+    /// A one-way message of `bytes` has been handled: its credit goes back, in batches.
+    pub fn taken(&self, bytes: usize) {
+        let grant = lock(&self.state).session.taken(bytes as u64);
+        self.grant(grant);
+    }
+
+    /// All credit that is left goes back, before we leave.
+    pub fn last_grant(&self) {
+        let grant = lock(&self.state).session.last_grant();
+        self.grant(grant);
+    }
+
+    fn grant(&self, grant: Option<Grant>) {
+        if let Some(grant) = grant {
+            self.control(Kind::Credit, &mut grant.encode().to_vec());
+        }
+    }
+}

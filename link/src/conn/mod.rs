@@ -1,0 +1,283 @@
+//! A session at work over a link: what both the parent's and the child's runtime do with frames.
+//!
+//! One mutex around the pure [`Session`] holds the call table; no user code runs under it. Calls and one-way messages
+//! are let in by the peer's limits and then pushed to the writer without waiting, so the writer's queue is bounded by
+//! those limits; answers wait for room in the queue itself.
+
+mod answer;
+mod call;
+mod receive;
+mod scratch;
+mod send;
+mod turns;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use kinfolk_protocol::{CallId, ChildName, Header, Kind, Limits, MessageId, Ready, Session, Untaken};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::AbortHandle;
+
+pub use self::answer::Answering;
+pub use self::call::{CallOutcome, Calling, Delivery};
+pub use self::receive::{Asked, Received};
+pub use self::scratch::{CodecOf, encode, recycle};
+pub use self::send::{SendCause, SendError, Sending, TrySend};
+use self::turns::{Ticket, Turns};
+use crate::sync::lock;
+use crate::transport::Transport;
+use crate::writer::{Bounds, Writer};
+
+/// Answers beyond this wait in their handlers.
+const ANSWERS: Bounds = Bounds { items: 4_096, bytes: 4 << 20 };
+
+/// Who is at the other end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Peer {
+    /// A child.
+    Child(ChildName),
+    /// The parent.
+    Parent,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Child(name) => write!(f, "child `{name}`"),
+            Self::Parent => f.write_str("the parent"),
+        }
+    }
+}
+
+/// The link has ended, or nothing new is let in any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed;
+
+/// A link after its handshake.
+#[derive(Debug)]
+pub struct Conn {
+    peer: Peer,
+    /// What the peer accepts.
+    theirs: Limits,
+    writer: Writer,
+    state: Mutex<State>,
+    /// The last of the peer's calls was answered.
+    idle: Notify,
+    /// The message types the peer handles, sorted, once it has said so.
+    welcomed: OnceLock<Vec<MessageId>>,
+}
+
+#[derive(Debug)]
+struct State {
+    session: Session<Waiter, Job>,
+    callers: Turns,
+    senders: Turns,
+    closed: bool,
+}
+
+/// A caller of ours.
+#[derive(Debug)]
+struct Waiter {
+    answer: oneshot::Sender<CallOutcome>,
+    /// Where in the stream its call ends.
+    end: u64,
+}
+
+/// What runs for a call of the peer's.
+#[derive(Debug, Default)]
+pub struct Job {
+    /// Drops the handler at its next `await`.
+    pub abort: Option<AbortHandle>,
+    /// Tells a computing handler.
+    pub cancelled: Option<Arc<AtomicBool>>,
+}
+
+impl Job {
+    fn cancel(self) {
+        if let Some(flag) = self.cancelled {
+            flag.store(true, Ordering::Release);
+        }
+        if let Some(abort) = self.abort {
+            abort.abort();
+        }
+    }
+}
+
+/// The two queues of those who wait for room.
+#[derive(Debug, Clone, Copy)]
+enum Lane {
+    Call,
+    Send,
+}
+
+impl State {
+    fn turns(&mut self, lane: Lane) -> &mut Turns {
+        match lane {
+            Lane::Call => &mut self.callers,
+            Lane::Send => &mut self.senders,
+        }
+    }
+}
+
+/// A place in one of the queues, given up when dropped.
+#[derive(Debug)]
+struct Place {
+    conn: Arc<Conn>,
+    lane: Lane,
+    ticket: Option<Ticket>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            lock(&self.conn.state).turns(self.lane).leave(ticket);
+        }
+    }
+}
+
+impl Conn {
+    /// A connection on which we accept `ours` and the peer accepts `theirs`. One task runs
+    /// [`write`](Self::write), one reads frames and hands them to [`receive`](Self::receive).
+    #[must_use]
+    pub fn new(transport: Arc<dyn Transport>, peer: Peer, ours: &Limits, theirs: &Limits) -> Self {
+        let session = Session::new(ours, theirs);
+        Self {
+            peer,
+            theirs: *theirs,
+            writer: Writer::new(transport, ANSWERS),
+            state: Mutex::new(State { session, callers: Turns::default(), senders: Turns::default(), closed: false }),
+            idle: Notify::new(),
+            welcomed: OnceLock::new(),
+        }
+    }
+
+    /// Who is at the other end.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// Writes whatever is queued until the link takes no more.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: what is not written stays queued.
+    pub async fn write(&self) -> std::io::Error {
+        self.writer.run().await
+    }
+
+    /// Remembers which message types the peer handles: others are refused where they are sent.
+    pub fn welcome(&self, ready: &Ready) {
+        let mut ids: Vec<MessageId> = ready.welcomed.iter().map(|entry| entry.message).collect();
+        ids.sort_unstable();
+        // A peer that says it twice is caught by the lifecycle; the first word holds.
+        let _ = self.welcomed.set(ids);
+    }
+
+    fn handles(&self, message: MessageId) -> bool {
+        self.welcomed.get().is_none_or(|known| known.binary_search(&message).is_ok())
+    }
+
+    /// Queues our first bytes and our first frame, and writes them at once.
+    pub fn open(&self, kind: Kind, payload: &mut Vec<u8>) {
+        self.writer.preamble();
+        self.control(kind, payload);
+    }
+
+    /// Queues a frame that belongs to no call, and writes it at once.
+    pub fn control(&self, kind: Kind, payload: &mut Vec<u8>) {
+        self.writer.push(&Header::control(kind, payload.len() as u32), payload);
+        self.writer.flush();
+    }
+
+    /// Queues a frame about a message type.
+    pub fn about(&self, kind: Kind, message: MessageId, payload: &mut Vec<u8>) {
+        let length = payload.len() as u32;
+        self.writer.push(&Header { kind, call: CallId::NONE, message, length }, payload);
+        self.writer.flush();
+    }
+
+    /// True until [`close`](Self::close).
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !lock(&self.state).closed
+    }
+
+    /// Calls of ours without an answer.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        lock(&self.state).session.in_flight()
+    }
+
+    /// One-way messages of ours the peer has not given credit back for.
+    #[must_use]
+    pub fn untaken(&self) -> Vec<Untaken> {
+        lock(&self.state).session.untaken()
+    }
+
+    /// Lets nothing new in: whoever waits for room, or comes later, learns that the link has ended. What has been let
+    /// in is not touched.
+    pub fn close(&self) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        state.callers.dismiss();
+        state.senders.dismiss();
+    }
+
+    /// Ends every open call of both sides: ours are lost, the handlers of the peer's are dropped.
+    pub fn end_calls(&self) {
+        let closing = lock(&self.state).session.close();
+        let written = self.writer.written();
+        for waiter in closing.waiters {
+            let delivery = if waiter.end <= written { Delivery::Sent } else { Delivery::NotSent };
+            // A caller that has stopped waiting has no use for it.
+            let _ = waiter.answer.send(CallOutcome::Lost(delivery));
+        }
+        closing.jobs.into_iter().for_each(Job::cancel);
+        self.idle.notify_waiters();
+    }
+
+    /// Waits until every call of the peer's has been answered, or ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn idle(&self) {
+        loop {
+            let idle = self.idle.notified();
+            tokio::pin!(idle);
+            idle.as_mut().enable();
+            if lock(&self.state).session.running() == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    /// Waits until everything queued has been written, or the link has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn flushed(&self) {
+        self.writer.flushed().await;
+    }
+
+    /// Writes what is queued without a runtime, for at most `limit`. True if all of it was written.
+    pub fn flush_blocking(&self, limit: Duration) -> bool {
+        self.writer.flush_blocking(limit)
+    }
+
+    /// Ends our direction: the peer reads what was written, then the end.
+    pub fn finish(&self) {
+        self.writer.finish();
+    }
+
+    /// Ends both directions at once.
+    pub fn abort(&self) {
+        self.writer.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests;

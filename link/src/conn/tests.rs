@@ -1,0 +1,186 @@
+//! Two connections joined in memory.
+
+use kinfolk_protocol::{Bincode, Call, Failure, MessageId, OneWay, Protocol, ToChild, Version, Welcomed};
+use serde::{Deserialize, Serialize};
+
+use super::*;
+use crate::error::LinkError;
+use crate::memory::Memory;
+use crate::reader::Reader;
+
+enum Pair {}
+impl Protocol for Pair {
+    const NAME: &'static str = "pair";
+    const VERSION: Version = Version::new(1, 0);
+    type Init = ();
+    type Codec = Bincode;
+}
+
+#[derive(Serialize, Deserialize)]
+struct Ask(u32);
+impl kinfolk_protocol::Message for Ask {
+    type To = ToChild<Pair>;
+    type Contract = Call<u32>;
+    const NAME: &'static str = "Ask";
+}
+
+#[derive(Serialize, Deserialize)]
+struct Note(Vec<u8>);
+impl kinfolk_protocol::Message for Note {
+    type To = ToChild<Pair>;
+    type Contract = OneWay;
+    const NAME: &'static str = "Note";
+}
+
+struct End {
+    conn: Arc<Conn>,
+    reader: Reader,
+}
+
+impl End {
+    async fn next(&mut self) -> Result<Option<Received>, LinkError> {
+        match self.reader.next().await? {
+            Some(frame) => Ok(Some(self.conn.receive(frame)?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn expect_call(&mut self) -> Asked {
+        match self.next().await.unwrap() {
+            Some(Received::Call(asked)) => asked,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn pair(limits: Limits, capacity: usize) -> (End, End) {
+    let (ours, theirs) = Memory::pair(capacity);
+    let end = |transport: Memory, peer| {
+        let transport: Arc<dyn Transport> = Arc::new(transport);
+        let reader = Reader::new(Arc::clone(&transport), limits.max_message);
+        let conn = Arc::new(Conn::new(transport, peer, &limits, &limits));
+        let writing = Arc::clone(&conn);
+        tokio::spawn(async move { writing.write().await });
+        End { conn, reader }
+    };
+    (end(ours, Peer::Child(ChildName::new("c").unwrap())), end(theirs, Peer::Parent))
+}
+
+fn call(end: &End, payload: &[u8]) -> tokio::task::JoinHandle<CallOutcome> {
+    tokio::spawn(end.conn.call(MessageId::of("Ask"), payload.to_vec()))
+}
+
+/// Lets everything that can run do so.
+async fn settle_down() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_answered_over_a_link_of_any_width() {
+    for capacity in [1, 7, 64, 1 << 20] {
+        let (mut parent, mut child) = pair(Limits::default(), capacity);
+        let waiting = call(&parent, &[42]);
+        let asked = child.expect_call().await;
+        assert_eq!(&asked.payload[..], [42]);
+        Answering::new(Arc::clone(&child.conn), asked.call).settle::<Ask>(Ok(7)).await;
+        assert!(matches!(parent.next().await, Ok(Some(Received::Handled))));
+        assert!(matches!(waiting.await.unwrap(), CallOutcome::Answer(bytes) if bytes[..] == [7]));
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_call_is_cancelled_at_the_other_end() {
+    let (parent, mut child) = pair(Limits::default(), 1 << 20);
+    let waiting = call(&parent, &[1]);
+    let asked = child.expect_call().await;
+    let flag = Arc::new(AtomicBool::new(false));
+    child.conn.attach(asked.call, Job { abort: None, cancelled: Some(Arc::clone(&flag)) });
+    waiting.abort();
+    assert!(matches!(child.next().await, Ok(Some(Received::Handled))));
+    assert!(flag.load(Ordering::Acquire));
+    assert_eq!(parent.conn.in_flight(), 0);
+    // What is attached too late is ended at once.
+    let late = Arc::new(AtomicBool::new(false));
+    child.conn.attach(asked.call, Job { abort: None, cancelled: Some(Arc::clone(&late)) });
+    assert!(late.load(Ordering::Acquire));
+}
+
+#[tokio::test]
+async fn calls_beyond_the_limit_wait_their_turn() {
+    let (mut parent, mut child) = pair(Limits::default().max_in_flight(2), 1 << 20);
+    let calls: Vec<_> = (0..5).map(|n| call(&parent, &[n])).collect();
+    settle_down().await;
+    assert_eq!(parent.conn.in_flight(), 2);
+    for n in 0..5 {
+        let asked = child.expect_call().await;
+        assert_eq!(&asked.payload[..], [n], "first come, first served");
+        Answering::new(Arc::clone(&child.conn), asked.call).fail(&Failure::Unsupported).await;
+        parent.next().await.unwrap();
+        settle_down().await;
+    }
+    for call in calls {
+        assert!(matches!(call.await.unwrap(), CallOutcome::Failed(Failure::Unsupported)));
+    }
+}
+
+#[tokio::test]
+async fn a_sender_without_credit_waits_and_try_send_gives_the_message_back() {
+    let (mut parent, mut child) = pair(Limits::default().window(2, 1 << 20), 1 << 20);
+    parent.conn.send(Note(vec![1])).await.unwrap();
+    parent.conn.try_send(Note(vec![2])).unwrap();
+    let refused = parent.conn.try_send(Note(vec![3])).unwrap_err();
+    assert_eq!((refused.message.0, refused.cause), (vec![3], SendCause::Full));
+
+    let third = tokio::spawn(parent.conn.send(Note(vec![4])));
+    settle_down().await;
+    assert!(!third.is_finished());
+    for _ in 0..2 {
+        assert!(matches!(child.next().await, Ok(Some(Received::Message { .. }))));
+        child.conn.taken(2);
+    }
+    parent.next().await.unwrap();
+    third.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_the_peer_does_not_handle_or_take_is_refused_before_it_is_sent() {
+    let (parent, _child) = pair(Limits::default().max_message(4_096), 64);
+    let error = parent.conn.send(Note(vec![0; 5_000])).await.unwrap_err();
+    assert!(matches!(error.cause, SendCause::TooLong { bytes: 5_003, max: 4_096 }), "{error}");
+    parent.conn.welcome(&Ready { welcomed: vec![Welcomed { message: MessageId::of("Ask"), fingerprint: 0 }] });
+    let error = parent.conn.send(Note(Vec::new())).await.unwrap_err();
+    assert_eq!(error.cause, SendCause::Unsupported);
+    assert!(error.to_string().contains("`Note` to child `c`"), "{error}");
+}
+
+#[tokio::test]
+async fn an_ended_link_tells_every_caller_how_far_it_came() {
+    // Room for the first frame only: the second stays in the queue.
+    let (parent, child) = pair(Limits::default().max_in_flight(2), 24);
+    let first = call(&parent, &[]);
+    settle_down().await;
+    let second = call(&parent, &[]);
+    let third = call(&parent, &[]);
+    settle_down().await;
+    drop(child);
+    parent.conn.close();
+    parent.conn.end_calls();
+    assert!(matches!(first.await.unwrap(), CallOutcome::Lost(Delivery::Sent)));
+    assert!(matches!(second.await.unwrap(), CallOutcome::Lost(Delivery::NotSent)));
+    assert!(matches!(third.await.unwrap(), CallOutcome::Lost(Delivery::NotSent)));
+    assert!(matches!(call(&parent, &[]).await.unwrap(), CallOutcome::Lost(Delivery::NotSent)));
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_sent_says_so() {
+    let (mut parent, mut child) = pair(Limits::default().max_message(4_096), 1 << 20);
+    let waiting = call(&parent, &[]);
+    let asked = child.expect_call().await;
+    let long = kinfolk_protocol::Fault::new("x".repeat(5_000));
+    Answering::new(Arc::clone(&child.conn), asked.call).settle::<Ask>(Err(long)).await;
+    parent.next().await.unwrap();
+    let outcome = waiting.await.unwrap();
+    assert!(matches!(&outcome, CallOutcome::Failed(Failure::BadAnswer(text)) if text.contains("4096")), "{outcome:?}");
+}

@@ -1,0 +1,10 @@
+//! The operating system: all `unsafe` of kinfolk, behind functions that are safe to call.
+#![expect(unsafe_code, reason = "the one place for it: each block names who upholds what it needs")]
+
+mod exit;
+mod process;
+mod socket;
+
+pub use exit::at_exit;
+pub use process::{Pidfd, Reaped, Usage, end_own_group, kill_group, reap};
+pub use socket::{Socket, peer_is_gone};

@@ -1,0 +1,141 @@
+//! Processes: seen to end without a race, killed with their group, reaped with their usage.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpgrp, getpid, kill_process, kill_process_group, pidfd_open,
+    pidfd_send_signal, waitid,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// A descriptor of a process: it never comes to mean another one.
+#[derive(Debug)]
+pub struct Pidfd(AsyncFd<OwnedFd>);
+
+impl Pidfd {
+    /// Opens `pid`, which must not have been reaped yet if it is a child of ours. Needs a runtime.
+    ///
+    /// # Errors
+    /// There is no such process, or no descriptor is left.
+    pub fn open(pid: u32) -> io::Result<Self> {
+        let fd = pidfd_open(raw(pid)?, PidfdFlags::NONBLOCK)?;
+        // SAFETY: the registration and the descriptor are dropped together, and nothing else closes the descriptor.
+        let registered = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+        Ok(Self(registered.map_err(io::Error::from)?))
+    }
+
+    /// Waits until the process has ended. It can be reaped then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn ended(&self) -> io::Result<()> {
+        // The readiness is left in place: a process that has ended has ended for every later caller too.
+        self.0.readable().await.map(|mut ready| ready.retain_ready())
+    }
+
+    /// Waits without a runtime, for at most `limit`. True if the process has ended.
+    pub fn ended_within(&self, limit: Duration) -> bool {
+        let limit = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: i64::from(limit.subsec_nanos()) };
+        let mut fds = [PollFd::new(self.0.get_ref(), PollFlags::IN)];
+        matches!(poll(&mut fds, Some(&limit)), Ok(1))
+    }
+
+    /// True if the process is our child and has ended; it stays unreaped.
+    pub fn is_zombie(&self) -> bool {
+        use std::os::fd::AsFd;
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        matches!(waitid(WaitId::PidFd(self.0.get_ref().as_fd()), options), Ok(Some(_)))
+    }
+
+    /// Sends a signal to the process alone.
+    ///
+    /// # Errors
+    /// The process has ended, or belongs to somebody else.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        Ok(pidfd_send_signal(self.0.get_ref(), signal)?)
+    }
+}
+
+/// Sends a signal to the group that `leader` leads. The caller has not reaped the leader: its number, and so the
+/// group's, cannot mean another one.
+///
+/// # Errors
+/// The group is gone.
+pub fn kill_group(leader: u32, signal: Signal) -> io::Result<()> {
+    Ok(kill_process_group(raw(leader)?, signal)?)
+}
+
+/// Kills the calling process, with its group if it leads one.
+pub fn end_own_group() -> ! {
+    let _ = if getpgrp() == getpid() {
+        kill_process_group(getpgrp(), Signal::KILL)
+    } else {
+        kill_process(getpid(), Signal::KILL)
+    };
+    std::process::abort()
+}
+
+/// What a child used, as the kernel counted it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Processor time in its own code.
+    pub user: Duration,
+    /// Processor time in the kernel on its behalf.
+    pub system: Duration,
+    /// The most memory it had resident, in bytes.
+    pub max_resident: u64,
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Reaped {
+    /// The status as `wait` gives it.
+    pub status: std::process::ExitStatus,
+    /// What it used.
+    pub usage: Usage,
+}
+
+/// Reaps a child that has ended. `None` if it has not.
+///
+/// # Errors
+/// It is not a child of ours, or somebody else has reaped it.
+pub fn reap(pid: u32) -> io::Result<Option<Reaped>> {
+    use std::os::unix::process::ExitStatusExt;
+    let pid = raw(pid)?.as_raw_nonzero().get();
+    let mut status = 0;
+    // SAFETY: an all-zero `rusage` is a value of that plain C struct.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are to live values of the types `wait4` fills in.
+    let result = unsafe { libc::wait4(pid, &mut status, libc::WNOHANG, &mut usage) };
+    match result {
+        0 => Ok(None),
+        _ if result == pid => Ok(Some(Reaped {
+            status: std::process::ExitStatus::from_raw(status),
+            usage: Usage {
+                user: duration(usage.ru_utime),
+                system: duration(usage.ru_stime),
+                // Linux counts in units of 1,024 bytes: getrusage(2).
+                max_resident: usage.ru_maxrss as u64 * 1_024,
+            },
+        })),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1_000)
+}
+
+/// A process number that is neither "any" (0, -1) nor the first process.
+fn raw(pid: u32) -> io::Result<Pid> {
+    i32::try_from(pid)
+        .ok()
+        .filter(|pid| *pid > 1)
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no process of ours has this number"))
+}

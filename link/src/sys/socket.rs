@@ -1,0 +1,142 @@
+//! A Unix stream socket that wakes its owner for reading only.
+//!
+//! tokio's own `UnixStream` registers for writing too, and a Unix socket signals that whenever its peer reads, so every
+//! message would wake its sender for nothing. Here writing is watched only while a write is blocked, on a duplicate of
+//! the descriptor.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::ioctl_fionbio;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, sendmsg, shutdown};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::sync::lock;
+use crate::transport::Transport;
+
+/// One end of a connected Unix stream socket.
+#[derive(Debug)]
+pub struct Socket {
+    read: AsyncFd<OwnedFd>,
+    /// A duplicate, there only while a write is blocked.
+    write: Mutex<Option<Arc<AsyncFd<OwnedFd>>>>,
+}
+
+impl Socket {
+    /// Takes a connected socket over. Needs a runtime.
+    ///
+    /// # Errors
+    /// The descriptor is no socket, or cannot be watched.
+    pub fn new(fd: OwnedFd) -> io::Result<Self> {
+        ioctl_fionbio(&fd, true)?;
+        Ok(Self { read: watch(fd, Interest::READABLE)?, write: Mutex::new(None) })
+    }
+}
+
+fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the registration and the descriptor are dropped together, and nothing else closes the descriptor.
+    unsafe { AsyncFd::register_with_interest(fd, interest) }.map_err(io::Error::from)
+}
+
+fn send(fd: &OwnedFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    Ok(sendmsg(fd, buffers, &mut SendAncillaryBuffer::default(), flags)?)
+}
+
+/// Receives into the spare capacity. Says too whether the socket has been emptied.
+fn receive(fd: &OwnedFd, buffer: &mut BytesMut) -> io::Result<(usize, bool)> {
+    let spare = buffer.spare_capacity_mut();
+    let room = spare.len();
+    let (_, count) = recv(fd, spare, RecvFlags::DONTWAIT)?;
+    let count = count.min(room);
+    // SAFETY: the kernel has filled the first `count` bytes of the spare capacity.
+    unsafe { buffer.set_len(buffer.len() + count) };
+    Ok((count, count < room))
+}
+
+impl Transport for Socket {
+    fn try_read(&self, buffer: &mut BytesMut) -> io::Result<usize> {
+        let mut short = None;
+        let result = self.read.try_io(Interest::READABLE, |fd| match receive(fd, buffer)? {
+            // Emptied: told as "would block" so that the readiness is cleared without a further system call.
+            (count, true) if count > 0 => {
+                short = Some(count);
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            (count, _) => Ok(count),
+        });
+        short.map_or(result, Ok)
+    }
+
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.read.poll_read_ready(cx).map_ok(|mut ready| ready.retain_ready())
+    }
+
+    fn try_write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut write = lock(&self.write);
+        if let Some(watched) = &*write {
+            return watched.try_io(Interest::WRITABLE, |fd| send(fd, buffers));
+        }
+        let result = send(self.read.get_ref(), buffers);
+        if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+            let duplicate = self.read.get_ref().as_fd().try_clone_to_owned()?;
+            *write = Some(Arc::new(watch(duplicate, Interest::WRITABLE)?));
+        }
+        result
+    }
+
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(watched) = lock(&self.write).clone() else {
+            return Poll::Ready(Ok(()));
+        };
+        ready!(watched.poll_write_ready(cx))?.retain_ready();
+        Poll::Ready(Ok(()))
+    }
+
+    fn write_done(&self) {
+        lock(&self.write).take();
+    }
+
+    fn write_blocking(&self, buffers: &[IoSlice<'_>], limit: Duration) -> io::Result<usize> {
+        let fd = self.read.get_ref();
+        match send(fd, buffers) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return result,
+        }
+        let limit = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: i64::from(limit.subsec_nanos()) };
+        match poll(&mut [PollFd::new(fd, PollFlags::OUT)], Some(&limit))? {
+            0 => Err(io::ErrorKind::TimedOut.into()),
+            _ => send(fd, buffers),
+        }
+    }
+
+    fn finish(&self) {
+        // An error means that the peer has gone already, which is what is asked for.
+        let _ = shutdown(self.read.get_ref(), Shutdown::Write);
+    }
+
+    fn abort(&self) {
+        let _ = shutdown(self.read.get_ref(), Shutdown::Both);
+    }
+}
+
+/// Blocks until the peer of a socket has ended both directions: it closed its end, or died. Data does not end the
+/// wait, nor does the end of one direction.
+///
+/// # Errors
+/// The descriptor cannot be polled.
+pub fn peer_is_gone(fd: &OwnedFd) -> io::Result<()> {
+    loop {
+        // No event is asked for: a hang-up is reported all the same, and nothing else is.
+        match poll(&mut [PollFd::new(fd, PollFlags::empty())], None) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return result.map(drop).map_err(io::Error::from),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What carries the bytes of a link.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+
+/// Two streams of bytes, one each way, that never make the caller wait.
+///
+/// Reading and writing are independent: one task may poll both, or two tasks one each. Each direction remembers the
+/// waker of its last poll only.
+pub trait Transport: fmt::Debug + Send + Sync + 'static {
+    /// Reads into the spare capacity of `buffer`, which is not empty. `Ok(0)` is the end.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] if nothing is there; then
+    /// [`poll_read_ready`](Self::poll_read_ready) says when to try again.
+    fn try_read(&self, buffer: &mut BytesMut) -> io::Result<usize>;
+
+    /// Waits until reading may succeed.
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Writes as much as there is room for.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] if there is none; then [`poll_write_ready`](Self::poll_write_ready) says when to
+    /// try again.
+    fn try_write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Waits until writing may succeed.
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Everything that was to be written has been: nobody waits for room any more.
+    fn write_done(&self);
+
+    /// Writes without a runtime, blocking for at most `limit`: for a process that is about to exit.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`] if there was no room within the limit.
+    fn write_blocking(&self, buffers: &[IoSlice<'_>], limit: Duration) -> io::Result<usize>;
+
+    /// Ends our direction: the peer reads what was written, then the end.
+    fn finish(&self);
+
+    /// Ends both directions at once.
+    fn abort(&self);
+}

@@ -1,0 +1,247 @@
+//! What waits to be written, as the fewest buffers that hold it.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use kinfolk_protocol::{Header, PREAMBLE};
+
+/// A payload from this size on is handed over as it is; a shorter one is copied behind its header, which is cheaper
+/// than a buffer of its own.
+const OWN_BUFFER: usize = 32 * 1024;
+/// A shared buffer takes no more frames from this size on.
+const FULL_BUFFER: usize = 64 * 1024;
+/// Buffers handed to one system call.
+const BATCH: usize = 8;
+
+/// Frames in the order they were pushed. One flusher at a time takes buffers out, writes them without holding the
+/// lock, and puts back what was not written.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    buffers: VecDeque<Vec<u8>>,
+    /// An empty buffer kept for the next frame, so that a steady flow allocates none.
+    spare: Vec<u8>,
+    /// How much of the first buffer has been written.
+    offset: usize,
+    /// True if the last buffer takes further frames.
+    shared: bool,
+    items: usize,
+    bytes: usize,
+    /// Bytes ever pushed and ever written: a frame was sent if its end is not beyond what was written.
+    pushed: u64,
+    written: u64,
+    flushing: bool,
+    closed: bool,
+}
+
+/// Buffers taken out to be written.
+#[derive(Debug)]
+pub(super) struct Batch {
+    buffers: VecDeque<Vec<u8>>,
+    offset: usize,
+}
+
+impl Batch {
+    /// Calls `write` with the buffers' remaining bytes.
+    pub(super) fn with_slices<T>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> T) -> T {
+        let mut slices = [IoSlice::new(&[]); BATCH];
+        let mut count = 0;
+        for (slice, buffer) in slices.iter_mut().zip(&self.buffers) {
+            *slice = IoSlice::new(if count == 0 { &buffer[self.offset..] } else { buffer });
+            count += 1;
+        }
+        write(&slices[..count])
+    }
+
+    /// Drops what was written; true if nothing is left.
+    fn advance(&mut self, mut written: usize, spare: &mut Vec<u8>) -> bool {
+        while let Some(first) = self.buffers.front() {
+            let left = first.len() - self.offset;
+            if written < left {
+                self.offset += written;
+                return false;
+            }
+            written -= left;
+            self.offset = 0;
+            let done = self.buffers.pop_front();
+            if let Some(mut done) = done.filter(|done| done.capacity() <= 2 * FULL_BUFFER) {
+                done.clear();
+                *spare = done;
+            }
+        }
+        true
+    }
+}
+
+impl Queue {
+    /// Appends a frame and says where it ends. A long payload is taken out of `payload`, a short one copied.
+    pub(super) fn push(&mut self, header: &Header, payload: &mut Vec<u8>) -> u64 {
+        let head = header.encode();
+        let length = head.len() + payload.len();
+        self.pushed += length as u64;
+        if self.closed {
+            return self.pushed;
+        }
+        if !self.shared || self.buffers.back().is_none_or(|last| last.len() >= FULL_BUFFER) {
+            self.buffers.push_back(std::mem::take(&mut self.spare));
+            self.shared = true;
+        }
+        let last = self.buffers.back_mut().expect("a buffer was pushed if there was none");
+        last.extend_from_slice(&head);
+        if payload.len() >= OWN_BUFFER {
+            self.buffers.push_back(std::mem::take(payload));
+            self.shared = false;
+        } else {
+            last.extend_from_slice(payload);
+        }
+        self.items += 1;
+        self.bytes += length;
+        self.pushed
+    }
+
+    /// Begins the stream.
+    pub(super) fn preamble(&mut self) {
+        self.buffers.push_back(PREAMBLE.to_vec());
+        self.shared = true;
+        self.bytes += PREAMBLE.len();
+        self.pushed += PREAMBLE.len() as u64;
+    }
+
+    /// The next buffers to write. `None` if there are none or another flusher has them.
+    pub(super) fn take(&mut self) -> Option<Batch> {
+        if self.flushing || self.closed || self.buffers.is_empty() {
+            return None;
+        }
+        self.flushing = true;
+        let rest = self.buffers.split_off(self.buffers.len().min(BATCH));
+        let buffers = std::mem::replace(&mut self.buffers, rest);
+        if self.buffers.is_empty() {
+            self.shared = false;
+            self.items = 0;
+        }
+        Some(Batch { buffers, offset: std::mem::take(&mut self.offset) })
+    }
+
+    /// Puts a batch back of which `written` bytes were written.
+    pub(super) fn put_back(&mut self, mut batch: Batch, written: usize) {
+        self.flushing = false;
+        // After `close` nothing is left to count.
+        self.bytes = self.bytes.saturating_sub(written);
+        self.written += written as u64;
+        if !batch.advance(written, &mut self.spare) && !self.closed {
+            self.offset = batch.offset;
+            batch.buffers.append(&mut self.buffers);
+            self.buffers = batch.buffers;
+        }
+    }
+
+    /// Drops everything that waits and everything pushed from now on.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        self.buffers.clear();
+        self.items = 0;
+        self.bytes = 0;
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// True if everything pushed has been written, or never will be.
+    pub(super) fn is_empty(&self) -> bool {
+        self.closed || (self.buffers.is_empty() && !self.flushing)
+    }
+
+    pub(super) fn items(&self) -> usize {
+        self.items
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_protocol::{HEADER_LEN, Kind};
+
+    use super::*;
+
+    fn push(queue: &mut Queue, payload: &[u8]) -> u64 {
+        queue.push(&Header::control(Kind::Message, payload.len() as u32), &mut payload.to_vec())
+    }
+
+    /// Writes at most `step` bytes at a time and returns all that came out.
+    fn flush(queue: &mut Queue, step: usize) -> (Vec<u8>, usize) {
+        let (mut out, mut calls) = (Vec::new(), 0);
+        while let Some(batch) = queue.take() {
+            let bytes: Vec<u8> =
+                batch.with_slices(|slices| slices.iter().flat_map(|s| s.to_vec()).take(step).collect());
+            queue.put_back(batch, bytes.len());
+            out.extend_from_slice(&bytes);
+            calls += 1;
+        }
+        (out, calls)
+    }
+
+    #[test]
+    fn many_small_frames_leave_in_one_write() {
+        let mut queue = Queue::default();
+        for _ in 0..1_000 {
+            push(&mut queue, &[1; 32]);
+        }
+        assert_eq!(queue.items(), 1_000);
+        let (out, calls) = flush(&mut queue, usize::MAX);
+        assert_eq!((out.len(), calls), (1_000 * (HEADER_LEN + 32), 1));
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn the_order_survives_partial_writes_and_pushes_between_them() {
+        for step in [1, 13, 24, 100, 40_000] {
+            let mut queue = Queue::default();
+            let mut expected = Vec::new();
+            let mut out = Vec::new();
+            for round in 0..6_u8 {
+                let payload = vec![round; if round % 2 == 0 { 5 } else { OWN_BUFFER + 3 }];
+                expected.extend_from_slice(&Header::control(Kind::Message, payload.len() as u32).encode());
+                expected.extend_from_slice(&payload);
+                push(&mut queue, &payload);
+                let batch = queue.take().expect("something waits");
+                assert!(queue.take().is_none(), "one flusher at a time");
+                let part: Vec<u8> = batch.with_slices(|s| s.iter().flat_map(|s| s.to_vec()).take(step).collect());
+                queue.put_back(batch, part.len());
+                out.extend_from_slice(&part);
+            }
+            out.extend_from_slice(&flush(&mut queue, step).0);
+            assert!(out == expected, "in steps of {step}");
+            assert_eq!((queue.bytes(), queue.written()), (0, expected.len() as u64));
+        }
+    }
+
+    #[test]
+    fn a_long_payload_is_not_copied() {
+        let mut queue = Queue::default();
+        let mut payload = vec![3; OWN_BUFFER];
+        let address = payload.as_ptr();
+        queue.push(&Header::control(Kind::Message, OWN_BUFFER as u32), &mut payload);
+        let batch = queue.take().unwrap();
+        assert!(payload.is_empty());
+        batch.with_slices(|slices| assert_eq!(slices[1].as_ptr(), address));
+    }
+
+    #[test]
+    fn what_is_closed_takes_nothing_and_counts_what_was_written() {
+        let mut queue = Queue::default();
+        let first = push(&mut queue, b"first");
+        let batch = queue.take().unwrap();
+        queue.put_back(batch, first as usize);
+        let second = push(&mut queue, b"second");
+        queue.close();
+        assert!(first <= queue.written() && second > queue.written());
+        assert!(queue.take().is_none() && queue.is_empty());
+    }
+}

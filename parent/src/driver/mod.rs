@@ -1,0 +1,371 @@
+//! The task that owns one child, from its spawn to its exit report.
+//!
+//! Everything that can happen to a child is a [`Happening`]. What it means for its life is decided by the
+//! [`Lifecycle`]; this file carries it out.
+
+mod ending;
+mod link;
+mod outputs;
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::future::BoxFuture;
+use kinfolk_link::{Conn, Misbehaviour, Peer, Received, Signal};
+use kinfolk_protocol::{Expected, Fault, Hello, Init, Kind, Limits, PanicInfo, Refusal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::sleep_until;
+
+use self::link::LinkEvent;
+pub(crate) use self::link::LinkSide;
+pub(crate) use self::outputs::Outputs;
+use crate::error::{StartError, Step};
+use crate::event::{ChildEvent, Disconnected, Output};
+use crate::handlers::{Handlers, Letter, deliver};
+use crate::lifecycle::{Action, Cue, Lifecycle, Patience};
+use crate::report::Why;
+use crate::shared::{Shared, Wish};
+
+/// What a driver begins with.
+pub(crate) struct Beginning {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) link: LinkSide,
+    pub(crate) outputs: Outputs,
+    pub(crate) handlers: Handlers,
+    pub(crate) patience: Patience,
+    pub(crate) terminate: Signal,
+    pub(crate) ours: Limits,
+    pub(crate) expected: Expected,
+    /// The init value, encoded.
+    pub(crate) init: Vec<u8>,
+    /// Frees the name.
+    pub(crate) on_end: Box<dyn FnOnce() + Send>,
+}
+
+/// The task's state.
+struct Driver {
+    shared: Arc<Shared>,
+    lifecycle: Lifecycle,
+    patience: Patience,
+    link: LinkSide,
+    /// The writing half, once there is something to write.
+    writing: Option<BoxFuture<'static, io::Error>>,
+    outputs: Outputs,
+    inbox: Inbox,
+    wishes: watch::Receiver<Wish>,
+    starting: Option<Starting>,
+    terminate: Signal,
+    /// How the link ended, once it has.
+    end: Option<Disconnected>,
+    /// True once `Disconnected` was told.
+    told: bool,
+    panic: Option<PanicInfo>,
+}
+
+/// What only matters until the child is ready.
+struct Starting {
+    result: oneshot::Sender<Result<(), StartError>>,
+    step: Step,
+    ours: Limits,
+    expected: Expected,
+    init: Vec<u8>,
+    /// Why the child will not become ready.
+    failure: Option<StartFailure>,
+}
+
+/// Why a start failed, before the exit report is there.
+enum StartFailure {
+    Refused(Refusal),
+    InitFailed(Fault),
+    InitTooLong { bytes: usize, max: u32 },
+    Misbehaved(Misbehaviour),
+}
+
+/// The child's one-way messages on their way to their handlers.
+struct Inbox {
+    /// Gone once the link has ended.
+    letters: Option<mpsc::UnboundedSender<Letter>>,
+    /// Gone once all have been handled.
+    task: Option<JoinHandle<()>>,
+}
+
+/// Everything that can happen to a child.
+enum Happening {
+    Link(LinkEvent),
+    WriteFailed,
+    Exited,
+    Wish(Wish),
+    StartDropped,
+    Output(Output, String),
+    InboxEmptied,
+    Deadline,
+}
+
+/// Starts the task that owns a child; the receiver learns whether it became ready.
+pub(crate) fn start(beginning: Beginning) -> oneshot::Receiver<Result<(), StartError>> {
+    let (result, started) = oneshot::channel();
+    let Beginning { shared, link, outputs, handlers, patience, terminate, ours, expected, init, on_end } = beginning;
+    #[expect(clippy::disallowed_methods, reason = "the window of one-way messages bounds it")]
+    let (letters, received) = mpsc::unbounded_channel();
+    let task = tokio::spawn(deliver(handlers, Arc::clone(&shared), received));
+    let driver = Driver {
+        lifecycle: Lifecycle::new(patience, Instant::now()),
+        patience,
+        link,
+        writing: None,
+        outputs,
+        inbox: Inbox { letters: Some(letters), task: Some(task) },
+        wishes: shared.wish.subscribe(),
+        starting: Some(Starting { result, step: Step::Handshake, ours, expected, init, failure: None }),
+        terminate,
+        end: None,
+        told: false,
+        panic: None,
+        shared,
+    };
+    tokio::spawn(async move { driver.run(on_end).await });
+    started
+}
+
+impl Driver {
+    async fn run(mut self, on_end: Box<dyn FnOnce() + Send>) {
+        self.shared.push(ChildEvent::Spawned { pid: self.shared.process.pid() });
+        let gave_up = loop {
+            let happening = self.next().await;
+            let Some(cue) = self.take(happening) else { continue };
+            match self.lifecycle.on(cue, Instant::now()) {
+                Some(Action::Finish) => break false,
+                Some(Action::GiveUp) => break true,
+                Some(action) => self.act(action),
+                None => {}
+            }
+        };
+        self.finish(gave_up, on_end).await;
+    }
+
+    /// Waits for whatever happens next. What the child sent is taken first, so that it is dealt with before its end.
+    async fn next(&mut self) -> Happening {
+        let deadline = self.lifecycle.next_deadline();
+        tokio::select! {
+            biased;
+            event = self.link.next() => Happening::Link(event),
+            () = failed(&mut self.writing) => Happening::WriteFailed,
+            (stream, line) = self.outputs.next() => Happening::Output(stream, line),
+            () = self.shared.process.ended() => Happening::Exited,
+            // The sender lives in `shared`.
+            Ok(()) = self.wishes.changed() => Happening::Wish(*self.wishes.borrow_and_update()),
+            () = dropped(&mut self.starting) => Happening::StartDropped,
+            () = emptied(&mut self.inbox.task) => Happening::InboxEmptied,
+            () = until(deadline) => Happening::Deadline,
+        }
+    }
+
+    /// Takes note of what happened and says what it means for the child's life.
+    fn take(&mut self, happening: Happening) -> Option<Cue> {
+        match happening {
+            Happening::Link(event) => self.on_link(event),
+            // The child may have sent something before it stopped reading: the link ends when that has been read.
+            Happening::WriteFailed => None,
+            Happening::Exited => Some(Cue::Exited),
+            Happening::Wish(Wish::Stay) => None,
+            Happening::Wish(Wish::Disconnect) => Some(Cue::Disconnect),
+            Happening::Wish(Wish::Shutdown) => Some(Cue::Shutdown),
+            Happening::Wish(Wish::Kill) => Some(Cue::Kill(Why::Killed)),
+            Happening::Wish(Wish::Abandon) => Some(Cue::Kill(Why::ParentDropped)),
+            Happening::StartDropped => Some(Cue::Kill(Why::StartDropped)),
+            Happening::Output(stream, line) => {
+                self.on_output(stream, line);
+                None
+            }
+            Happening::InboxEmptied => {
+                self.disconnected();
+                None
+            }
+            Happening::Deadline => Some(Cue::Deadline),
+        }
+    }
+
+    fn on_output(&mut self, stream: Output, line: String) {
+        self.outputs.keep(stream, &line);
+        self.shared.push(ChildEvent::Output { stream, line });
+    }
+
+    fn on_link(&mut self, event: LinkEvent) -> Option<Cue> {
+        match event {
+            LinkEvent::Hello(hello) => self.on_hello(&hello),
+            LinkEvent::Received(received) => self.on_received(received),
+            LinkEvent::Ended(how) => Some(self.on_link_end(how)),
+        }
+    }
+
+    /// Answers a hello. The parent writes nothing before it has seen a valid one.
+    fn on_hello(&mut self, hello: &Hello) -> Option<Cue> {
+        let starting = self.starting.as_mut()?;
+        let peer = Peer::Child(self.shared.name.clone());
+        let conn = Arc::new(Conn::new(self.link.transport(), peer, &starting.ours, &hello.limits));
+        let writer = Arc::clone(&conn);
+        self.writing = Some(Box::pin(async move { writer.write().await }));
+        self.link.open(Arc::clone(&conn));
+        let max = hello.limits.max_message;
+        let init = Init {
+            limits: starting.ours,
+            version: starting.expected.version,
+            name: self.shared.name.to_string(),
+            value: std::mem::take(&mut starting.init),
+        };
+        let mut payload = init.encode();
+        let failure = match starting.expected.check(hello) {
+            Ok(()) if payload.len() <= max as usize => None,
+            Ok(()) => Some(StartFailure::InitTooLong { bytes: init.value.len(), max }),
+            Err(refusal) => Some(StartFailure::Refused(refusal)),
+        };
+        starting.step = Step::Init;
+        match failure {
+            None => conn.open(Kind::Init, &mut payload),
+            Some(failure) => {
+                conn.open(Kind::Refuse, &mut failure.sentence().into_bytes());
+                starting.failure = Some(failure);
+                return Some(Cue::Failed);
+            }
+        }
+        // The link opens once, so the place is free.
+        let _ = self.shared.conn.set(conn);
+        Some(Cue::Hello)
+    }
+
+    fn on_received(&mut self, received: Received) -> Option<Cue> {
+        match received {
+            Received::Message { message, payload } => {
+                if let Some(letters) = &self.inbox.letters {
+                    // Its task ends only after this sender is gone.
+                    let _ = letters.send(Letter { message, payload });
+                }
+                None
+            }
+            Received::Panicked(panic) => {
+                self.panic = Some(panic.clone());
+                self.shared.push(ChildEvent::Panicked(panic));
+                None
+            }
+            Received::Rejected { message, failure } => {
+                self.shared.push(ChildEvent::Rejected { message, failure });
+                None
+            }
+            Received::Ready(ready) if self.lifecycle.is_starting() => {
+                if let Some(conn) = self.shared.conn.get() {
+                    conn.welcome(&ready);
+                }
+                self.shared.set_ready();
+                // Whoever waited may have given up a moment ago: then the child goes on to live, owned by its parent.
+                self.starting.take().map(|starting| starting.result.send(Ok(())));
+                Some(Cue::Ready)
+            }
+            Received::InitFailed(failed) if self.lifecycle.is_starting() => {
+                self.starting.as_mut()?.failure = Some(StartFailure::InitFailed(failed.fault));
+                Some(Cue::Failed)
+            }
+            Received::Ready(_) => Some(self.out_of_place(Kind::Ready, "twice, or after its initialization")),
+            Received::InitFailed(_) => Some(self.out_of_place(Kind::InitFailed, "after its initialization")),
+            Received::Drain => Some(self.out_of_place(Kind::Drain, "although only a parent may")),
+            Received::Call(_) => Some(self.out_of_place(Kind::Call, "although its protocol has none for a parent")),
+            _ => None,
+        }
+    }
+
+    fn out_of_place(&mut self, kind: Kind, when: &'static str) -> Cue {
+        self.on_link_end(Disconnected::Misbehaved(Misbehaviour::OutOfPlace { kind, when }))
+    }
+
+    fn on_link_end(&mut self, how: Disconnected) -> Cue {
+        self.inbox.letters = None;
+        let cue = match &how {
+            Disconnected::Misbehaved(misbehaviour) => {
+                if let Some(starting) = &mut self.starting {
+                    starting.failure = Some(StartFailure::Misbehaved(misbehaviour.clone()));
+                }
+                self.link.transport().abort();
+                Cue::Misbehaved
+            }
+            _ => Cue::LinkEnded,
+        };
+        // The first reason holds: cutting a link ends it once more.
+        self.end.get_or_insert(how);
+        if let Some(conn) = self.shared.conn.get() {
+            conn.close();
+        }
+        cue
+    }
+
+    fn act(&mut self, action: Action) {
+        let conn = self.shared.conn.get();
+        match (action, conn) {
+            (Action::Drain, Some(conn)) => {
+                conn.close();
+                conn.control(Kind::Drain, &mut Vec::new());
+            }
+            (Action::CutLink, Some(conn)) => {
+                self.end.get_or_insert(Disconnected::Cut);
+                conn.close();
+                conn.abort();
+            }
+            (Action::FailCalls, Some(conn)) => conn.end_calls(),
+            (Action::Terminate, _) => self.shared.process.signal(self.terminate),
+            (Action::Kill, _) => self.shared.process.signal(Signal::KILL),
+            // Without a hello there is no link to act on; finishing is not done here.
+            (Action::Drain | Action::CutLink | Action::FailCalls | Action::Finish | Action::GiveUp, _) => {}
+        }
+    }
+}
+
+impl StartFailure {
+    /// For the child's own error message.
+    fn sentence(&self) -> String {
+        match self {
+            Self::Refused(refusal) => refusal.to_string(),
+            Self::InitTooLong { bytes, max } => format!("its init value has {bytes} bytes, it takes {max}"),
+            Self::InitFailed(fault) => fault.to_string(),
+            Self::Misbehaved(misbehaviour) => misbehaviour.to_string(),
+        }
+    }
+}
+
+/// Resolves when writing has failed, once.
+async fn failed(writing: &mut Option<BoxFuture<'static, io::Error>>) {
+    match writing {
+        Some(write) => {
+            write.await;
+            *writing = None;
+        }
+        None => pending().await,
+    }
+}
+
+/// Resolves when nobody waits for the start any more.
+async fn dropped(starting: &mut Option<Starting>) {
+    match starting {
+        Some(starting) => starting.result.closed().await,
+        None => pending().await,
+    }
+}
+
+/// Resolves when all messages have been handled and no more can come, once.
+async fn emptied(task: &mut Option<JoinHandle<()>>) {
+    match task {
+        Some(running) => {
+            // Handlers' panics are caught within: an error would be ours, and there is nothing left to handle.
+            let _ = running.await;
+            *task = None;
+        }
+        None => pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => pending().await,
+    }
+}

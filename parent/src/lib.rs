@@ -1,0 +1,49 @@
+//! The parent's side of kinfolk: named children, each with a typed init value; typed messages, requests and events;
+//! ends that explain themselves.
+//!
+//! A [`Parent`] owns children. A [`ChildSpec`] says how one is started, a [`Child`] is its handle, an [`ExitReport`]
+//! tells how it ended. `docs/lifecycle.md` has every step with its bound.
+#![forbid(unsafe_code)]
+
+// Modules import only from those listed below them, but for handles: `child` and `handlers` name each other, since a
+// handler is given the handle of its child.
+mod parent;
+
+mod attach;
+mod driver;
+
+mod spec;
+
+mod child;
+mod handlers;
+mod request;
+
+mod events;
+mod shared;
+
+mod event;
+mod log;
+
+mod error;
+mod launch;
+mod process;
+
+mod program;
+mod stdio;
+
+mod invitation;
+mod lifecycle;
+mod report;
+
+pub use child::Child;
+pub use error::{CallError, CallSite, StartError, Step};
+pub use event::{ChildEvent, Disconnected, Output, Unhandled};
+pub use events::Events;
+pub use handlers::Cx;
+pub use invitation::Invitation;
+pub use parent::{ChildInfo, Parent};
+pub use program::{Program, ProgramError};
+pub use report::{EndedBy, ExitReport, ExitStatus, Why};
+pub use request::{Pending, Request};
+pub use spec::{ChildSpec, Initialized, NeedsInit, NoInit, WithInit};
+pub use stdio::Stdio;

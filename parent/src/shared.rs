@@ -1,0 +1,109 @@
+//! What a child's handles, its requests and its driver share.
+
+use std::any::TypeId;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
+
+use kinfolk_link::{Conn, Signal, lock};
+use kinfolk_protocol::{ChildName, Protocol};
+use tokio::sync::watch;
+
+use crate::event::ChildEvent;
+use crate::log::Log;
+use crate::process::Process;
+use crate::report::ExitReport;
+
+/// What is wanted of a child. Each is more than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Wish {
+    Stay,
+    Disconnect,
+    Shutdown,
+    Kill,
+    /// The `Parent` was dropped.
+    Abandon,
+}
+
+/// Which protocol a child speaks, with its type hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProtocolTag {
+    pub(crate) name: &'static str,
+    id: TypeId,
+}
+
+impl ProtocolTag {
+    pub(crate) fn of<P: Protocol>() -> Self {
+        Self { name: P::NAME, id: TypeId::of::<P>() }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) name: ChildName,
+    pub(crate) protocol: ProtocolTag,
+    pub(crate) process: Arc<Process>,
+    pub(crate) spawned: Instant,
+    /// Once the child has said hello.
+    pub(crate) conn: OnceLock<Arc<Conn>>,
+    ready: AtomicBool,
+    pub(crate) log: Mutex<Log>,
+    pub(crate) wish: watch::Sender<Wish>,
+    /// Set before open calls are told that they are lost.
+    pub(crate) report: OnceLock<Arc<ExitReport>>,
+    /// True after `Exited`.
+    pub(crate) ended: watch::Sender<bool>,
+}
+
+impl Shared {
+    pub(crate) fn new(name: ChildName, protocol: ProtocolTag, process: Arc<Process>, spawned: Instant) -> Self {
+        Self {
+            name,
+            protocol,
+            process,
+            spawned,
+            conn: OnceLock::new(),
+            ready: AtomicBool::new(false),
+            log: Mutex::default(),
+            wish: watch::Sender::new(Wish::Stay),
+            report: OnceLock::new(),
+            ended: watch::Sender::new(false),
+        }
+    }
+
+    pub(crate) fn push(&self, event: ChildEvent) {
+        lock(&self.log).push(event);
+    }
+
+    pub(crate) fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
+        self.push(ChildEvent::Ready);
+    }
+
+    /// True from READY on: handles may be given out.
+    pub(crate) fn was_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// Raises the wish; a lower one changes nothing.
+    pub(crate) fn wish(&self, wish: Wish) {
+        self.wish.send_if_modified(|known| {
+            let more = wish > *known;
+            *known = wish.max(*known);
+            more
+        });
+    }
+
+    /// Ends the process without a runtime: the `Parent` is dropped.
+    pub(crate) fn kill_now(&self) {
+        self.process.signal(Signal::KILL);
+        self.wish(Wish::Abandon);
+    }
+
+    /// Waits until everything is over.
+    pub(crate) async fn until_ended(&self) -> Arc<ExitReport> {
+        // The sender lives in `self`, so the wait can only end by the value.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+        Arc::clone(self.report.get().expect("the driver sets the report before it says that the child has ended"))
+    }
+}

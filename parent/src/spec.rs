@@ -1,0 +1,234 @@
+//! How a child is started: its name, its program, its init value, and what may be set besides.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kinfolk_link::Signal;
+use kinfolk_protocol::{Limits, Message, Payload, Protocol, ToParent, Towards, Unanswered};
+
+use crate::handlers::{Cx, Handlers};
+use crate::launch::Launch;
+use crate::lifecycle::Patience;
+use crate::program::Program;
+use crate::stdio::Stdio;
+
+/// How to start a child that speaks `P`. [`init`](Self::init) is due before it can be spawned, unless `P::Init` is
+/// `()`.
+#[must_use = "nothing is started before `Parent::spawn`"]
+pub struct ChildSpec<P: Protocol, I = NeedsInit> {
+    pub(crate) settings: Settings,
+    pub(crate) init: I,
+    protocol: std::marker::PhantomData<fn() -> P>,
+}
+
+/// Everything of a spec that does not depend on its protocol.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    pub(crate) program: Program,
+    pub(crate) launch: Launch,
+    pub(crate) patience: Patience,
+    pub(crate) limits: Limits,
+    pub(crate) handlers: Handlers,
+}
+
+/// The init value has not been given yet.
+#[derive(Debug, Clone, Copy)]
+pub struct NeedsInit(());
+
+/// The init value has been given.
+pub struct WithInit<P: Protocol>(P::Init);
+
+impl<P: Protocol> fmt::Debug for WithInit<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WithInit")
+    }
+}
+
+/// A spec that can be spawned: its init value was given, or `P::Init` is `()`.
+pub trait Initialized<P: Protocol> {
+    /// The init value.
+    #[doc(hidden)]
+    fn value(self) -> P::Init;
+}
+
+/// An init value that need not be given.
+#[diagnostic::on_unimplemented(
+    message = "this `ChildSpec` lacks its init value, a `{Self}`",
+    label = "call `.init(..)` on it first"
+)]
+pub trait NoInit: Payload {
+    /// The value.
+    #[doc(hidden)]
+    fn none() -> Self;
+}
+
+impl NoInit for () {
+    fn none() -> Self {}
+}
+
+impl<P: Protocol> Initialized<P> for WithInit<P> {
+    fn value(self) -> P::Init {
+        self.0
+    }
+}
+
+impl<P: Protocol<Init: NoInit>> Initialized<P> for NeedsInit {
+    fn value(self) -> P::Init {
+        P::Init::none()
+    }
+}
+
+impl<P: Protocol, I> fmt::Debug for ChildSpec<P, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChildSpec")
+            .field("protocol", &P::NAME)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// From the spawn to a valid hello: a program that is kinfolk's says it within milliseconds.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// From the hello to READY: models may be loaded and caches warmed.
+const INIT: Duration = Duration::from_secs(60);
+/// For each rung of the ladder.
+const GRACE: Duration = Duration::from_secs(5);
+
+impl<P: Protocol> ChildSpec<P> {
+    /// A child called `name` (1 to 64 letters, digits, `.`, `_`, `-`; checked by the spawn) that runs `program`.
+    pub fn new(name: impl Into<String>, program: Program) -> Self {
+        let settings = Settings {
+            name: name.into(),
+            program,
+            launch: Launch::default(),
+            patience: Patience { handshake: HANDSHAKE, init: INIT, grace: GRACE },
+            limits: Limits::default(),
+            handlers: Handlers::default(),
+        };
+        Self { settings, init: NeedsInit(()), protocol: std::marker::PhantomData }
+    }
+
+    /// What the child is given before anything else.
+    pub fn init(self, value: P::Init) -> ChildSpec<P, WithInit<P>> {
+        ChildSpec { settings: self.settings, init: WithInit(value), protocol: self.protocol }
+    }
+}
+
+impl<P: Protocol, I> ChildSpec<P, I> {
+    /// Handles the child's messages of type `M`, one after another with all others of this child, from its
+    /// initialization on. Messages without a handler are [`ChildEvent::Message`](crate::ChildEvent::Message).
+    ///
+    /// While a handler is at work further messages wait, and once the window is full the child's `send` does.
+    ///
+    /// # Panics
+    /// If there is a handler for `M::NAME` already.
+    pub fn on_message<M, F, Fut>(mut self, handler: F) -> Self
+    where
+        M: Message,
+        M::To: Towards<ToParent<P>>,
+        M::Contract: Unanswered,
+        F: Fn(Cx<M>, M) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.settings.handlers.add(handler);
+        self
+    }
+
+    /// Appends an argument.
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.settings.launch.args.push(arg.into());
+        self
+    }
+
+    /// Appends arguments.
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.settings.launch.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets what the program sees as its own name. Default: its path.
+    pub fn argv0(mut self, name: impl Into<OsString>) -> Self {
+        self.settings.launch.argv0 = Some(name.into());
+        self
+    }
+
+    /// Sets the working directory. Default: the parent's.
+    pub fn current_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.launch.cwd = Some(path.into());
+        self
+    }
+
+    /// Sets an environment variable. The child has the parent's environment otherwise, unless it is
+    /// [cleared](Self::env_clear).
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.settings.launch.env.changes.insert(name.into(), Some(value.into()));
+        self
+    }
+
+    /// Removes an environment variable.
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.settings.launch.env.changes.insert(name.into(), None);
+        self
+    }
+
+    /// Starts from an empty environment, but for what is [kept](Self::env_keep) or [set](Self::env).
+    pub fn env_clear(mut self) -> Self {
+        self.settings.launch.env.cleared = true;
+        self
+    }
+
+    /// Keeps these variables of the parent's in a cleared environment.
+    pub fn env_keep(mut self, names: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.settings.launch.env.kept.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Where the child's standard output goes. Default: where the parent's does.
+    pub fn stdout(mut self, to: Stdio) -> Self {
+        self.settings.launch.stdout = to;
+        self
+    }
+
+    /// Where the child's standard error goes. Default: where the parent's does.
+    pub fn stderr(mut self, to: Stdio) -> Self {
+        self.settings.launch.stderr = to;
+        self
+    }
+
+    /// How long each step towards the child's end may take: to drain, to leave once its link has ended, to end by
+    /// [`terminate_signal`](Self::terminate_signal). Too low: work is lost that was almost done. Too high: a stuck
+    /// child delays a shutdown. Default: 5 s.
+    pub fn grace(mut self, limit: Duration) -> Self {
+        self.settings.patience.grace = limit;
+        self
+    }
+
+    /// How long the program may take to say hello. Too low: a busy machine fails the start. Too high: a program that
+    /// is not kinfolk's is noticed late. Default: 10 s.
+    pub fn handshake_timeout(mut self, limit: Duration) -> Self {
+        self.settings.patience.handshake = limit;
+        self
+    }
+
+    /// How long the initialization may take. Too low: a slow one fails. Too high: a stuck one is noticed late.
+    /// Default: 60 s.
+    pub fn init_timeout(mut self, limit: Duration) -> Self {
+        self.settings.patience.init = limit;
+        self
+    }
+
+    /// What asks the child's group to end before SIGKILL does. Default: SIGTERM.
+    pub fn terminate_signal(mut self, signal: Signal) -> Self {
+        self.settings.launch.terminate = signal;
+        self
+    }
+
+    /// What the parent accepts from the child.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+}

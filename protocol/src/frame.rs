@@ -1,0 +1,259 @@
+//! The unit of the wire: a header of 24 bytes and a payload. `docs/wire.md` describes each byte.
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::name::{CallId, MessageId};
+
+/// The first bytes each side sends: `kinfolk` and the frame version.
+pub const PREAMBLE: [u8; PREAMBLE_LEN] = *b"kinfolk\x01";
+/// The length of [`PREAMBLE`], in bytes.
+pub const PREAMBLE_LEN: usize = 8;
+/// The version of everything `docs/wire.md` describes. Independent of the version of a protocol.
+pub const FRAME_VERSION: u8 = PREAMBLE[7];
+/// The length of a [`Header`], in bytes.
+pub const HEADER_LEN: usize = 24;
+
+/// What a frame is. The gaps leave room for what later versions add.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Child to parent, first: who it is and what it speaks.
+    Hello = 0x01,
+    /// Parent to child: the answer to a hello it accepts, with the init value.
+    Init = 0x02,
+    /// Parent to child: the answer to a hello it does not accept, with the reason.
+    Refuse = 0x03,
+    /// Child to parent: initialized, with the message types it handles.
+    Ready = 0x04,
+    /// Child to parent: initialization failed, with the reason.
+    InitFailed = 0x05,
+    /// A message that is answered.
+    Call = 0x10,
+    /// The answer of the handler.
+    Reply = 0x11,
+    /// The error the handler declined with.
+    Declined = 0x12,
+    /// The answer of the runtime where there is none of the handler.
+    Failed = 0x13,
+    /// The caller no longer waits.
+    Cancel = 0x14,
+    /// A message that is not answered.
+    Message = 0x20,
+    /// One-way messages have been taken: room for as many more.
+    Credit = 0x21,
+    /// Parent to child: finish what is begun, then leave.
+    Drain = 0x30,
+    /// Child to parent: a thread panicked.
+    Panicked = 0x31,
+    /// Child to parent: a one-way message was not handled.
+    Rejected = 0x32,
+}
+
+impl Kind {
+    fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0x01 => Self::Hello,
+            0x02 => Self::Init,
+            0x03 => Self::Refuse,
+            0x04 => Self::Ready,
+            0x05 => Self::InitFailed,
+            0x10 => Self::Call,
+            0x11 => Self::Reply,
+            0x12 => Self::Declined,
+            0x13 => Self::Failed,
+            0x14 => Self::Cancel,
+            0x20 => Self::Message,
+            0x21 => Self::Credit,
+            0x30 => Self::Drain,
+            0x31 => Self::Panicked,
+            0x32 => Self::Rejected,
+            _ => return None,
+        })
+    }
+}
+
+/// What stands before every payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// What the frame is.
+    pub kind: Kind,
+    /// The call it belongs to, or [`CallId::NONE`].
+    pub call: CallId,
+    /// The type of its message, or [`MessageId::NONE`].
+    pub message: MessageId,
+    /// The length of its payload, in bytes.
+    pub length: u32,
+}
+
+impl Header {
+    /// A header without call and message.
+    #[must_use]
+    pub const fn control(kind: Kind, length: u32) -> Self {
+        Self { kind, call: CallId::NONE, message: MessageId::NONE, length }
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn encode(&self) -> [u8; HEADER_LEN] {
+        let mut bytes = [0; HEADER_LEN];
+        bytes[0..4].copy_from_slice(&self.length.to_le_bytes());
+        bytes[4] = self.kind as u8;
+        // 5: flags, 6 and 7: attachments; none are defined yet.
+        bytes[8..16].copy_from_slice(&self.call.to_bits().to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.message.to_bits().to_le_bytes());
+        bytes
+    }
+
+    /// The header that `bytes` hold, if its payload may be `max` bytes long.
+    ///
+    /// # Errors
+    /// [`FrameError`]: the peer does not keep to the format.
+    pub fn decode(bytes: &[u8; HEADER_LEN], max: u32) -> Result<Self, FrameError> {
+        let [l0, l1, l2, l3, kind, flags, a0, a1, c0, c1, c2, c3, c4, c5, c6, c7, m0, m1, m2, m3, m4, m5, m6, m7] =
+            *bytes;
+        let kind = Kind::from_byte(kind).ok_or(FrameError::UnknownKind { byte: kind })?;
+        if flags != 0 {
+            return Err(FrameError::UnknownFlags { kind, flags });
+        }
+        let attachments = u16::from_le_bytes([a0, a1]);
+        if attachments != 0 {
+            return Err(FrameError::UnknownAttachments { kind, attachments });
+        }
+        let length = u32::from_le_bytes([l0, l1, l2, l3]);
+        if length > max {
+            return Err(FrameError::TooLong { kind, length, max });
+        }
+        Ok(Self {
+            kind,
+            call: CallId::from_bits(u64::from_le_bytes([c0, c1, c2, c3, c4, c5, c6, c7])),
+            message: MessageId::from_bits(u64::from_le_bytes([m0, m1, m2, m3, m4, m5, m6, m7])),
+            length,
+        })
+    }
+}
+
+/// A frame as it was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Its header.
+    pub header: Header,
+    /// Its payload, `header.length` bytes.
+    pub payload: Bytes,
+}
+
+/// What a peer sent that is no frame.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// Its first bytes are not kinfolk's.
+    #[error("the first bytes are {found:?}, not {:?}: this is not a kinfolk program", PREAMBLE.escape_ascii().to_string())]
+    NotKinfolk {
+        /// The bytes, with escapes.
+        found: String,
+    },
+    /// It speaks another version of the frames.
+    #[error(
+        "it speaks frame version {found}, this side {FRAME_VERSION}: build both with the same major version of kinfolk"
+    )]
+    FrameVersion {
+        /// Its version.
+        found: u8,
+    },
+    /// The kind is unknown.
+    #[error("a frame of unknown kind {byte:#04x}")]
+    UnknownKind {
+        /// The byte.
+        byte: u8,
+    },
+    /// A flag is set that no version so far defines.
+    #[error("a {kind:?} frame with unknown flags {flags:#010b}")]
+    UnknownFlags {
+        /// The kind of frame.
+        kind: Kind,
+        /// The byte.
+        flags: u8,
+    },
+    /// It announces attachments, which no version so far defines.
+    #[error("a {kind:?} frame with {attachments} attachments, which this version does not know")]
+    UnknownAttachments {
+        /// The kind of frame.
+        kind: Kind,
+        /// How many.
+        attachments: u16,
+    },
+    /// The payload is longer than this side takes.
+    #[error("a {kind:?} frame of {length} bytes: the limit `max_message` is {max}")]
+    TooLong {
+        /// The kind of frame.
+        kind: Kind,
+        /// Its length, in bytes.
+        length: u32,
+        /// What this side takes.
+        max: u32,
+    },
+}
+
+/// Checks the first bytes of a peer.
+///
+/// # Errors
+/// [`FrameError::NotKinfolk`] or [`FrameError::FrameVersion`].
+pub fn check_preamble(bytes: &[u8; PREAMBLE_LEN]) -> Result<(), FrameError> {
+    if bytes[..7] != PREAMBLE[..7] {
+        Err(FrameError::NotKinfolk { found: bytes.escape_ascii().to_string() })
+    } else if bytes[7] != FRAME_VERSION {
+        Err(FrameError::FrameVersion { found: bytes[7] })
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALL: Header = Header {
+        kind: Kind::Call,
+        call: CallId { slot: 0x0102, generation: 3 },
+        message: MessageId::from_bits(0x1122_3344_5566_7788),
+        length: 5,
+    };
+
+    #[test]
+    fn a_call_header_is_these_bytes() {
+        let golden = *b"\x05\0\0\0\x10\0\0\0\x02\x01\0\0\x03\0\0\0\x88\x77\x66\x55\x44\x33\x22\x11";
+        assert_eq!(CALL.encode(), golden);
+        assert_eq!(Header::decode(&golden, 5), Ok(CALL));
+    }
+
+    #[test]
+    fn the_preamble_is_these_bytes() {
+        assert_eq!(&PREAMBLE, b"kinfolk\x01");
+        assert_eq!(check_preamble(b"kinfolk\x01"), Ok(()));
+        assert_eq!(check_preamble(b"kinfolk\x02"), Err(FrameError::FrameVersion { found: 2 }));
+        assert!(matches!(check_preamble(b"#!/bin/s"), Err(FrameError::NotKinfolk { .. })));
+    }
+
+    #[test]
+    fn every_kind_has_the_byte_the_documentation_gives_it() {
+        let known: Vec<u8> = (0..=u8::MAX).filter(|byte| Kind::from_byte(*byte).is_some()).collect();
+        assert_eq!(known, [1, 2, 3, 4, 5, 0x10, 0x11, 0x12, 0x13, 0x14, 0x20, 0x21, 0x30, 0x31, 0x32]);
+        for byte in known {
+            assert_eq!(Kind::from_byte(byte).unwrap() as u8, byte);
+        }
+    }
+
+    #[test]
+    fn what_is_not_defined_is_refused() {
+        let mut bytes = CALL.encode();
+        assert_eq!(Header::decode(&bytes, 4), Err(FrameError::TooLong { kind: Kind::Call, length: 5, max: 4 }));
+        bytes[5] = 1;
+        assert_eq!(Header::decode(&bytes, 5), Err(FrameError::UnknownFlags { kind: Kind::Call, flags: 1 }));
+        bytes[5] = 0;
+        bytes[6] = 2;
+        assert!(matches!(Header::decode(&bytes, 5), Err(FrameError::UnknownAttachments { attachments: 2, .. })));
+        bytes[4] = 0xff;
+        assert_eq!(Header::decode(&bytes, 5), Err(FrameError::UnknownKind { byte: 0xff }));
+    }
+}

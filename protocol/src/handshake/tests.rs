@@ -1,0 +1,95 @@
+use super::*;
+
+fn hello() -> Hello {
+    Hello {
+        pid: 7,
+        token: Token::new([9; 16]),
+        version: Version::new(1, 2),
+        limits: Limits::default(),
+        protocol: "thumbs".into(),
+        codec: "bincode2".into(),
+    }
+}
+
+const LIMITS: &[u8] = b"\0\0\0\x08\0\x04\0\0\0\x04\0\0\0\0\0\x01\0\0\0\0";
+
+#[test]
+fn a_hello_is_these_bytes() {
+    let golden = [b"\x07\0\0\0".as_slice(), &[9; 16], b"\x01\0\x02\0", LIMITS, b"\x06\0thumbs\x08\0bincode2"].concat();
+    assert_eq!(hello().encode(), golden);
+    let read = Hello::decode(&golden).unwrap();
+    assert!(read.token.matches(&Token::new([9; 16])));
+    assert_eq!((read.pid, read.protocol.as_str(), read.limits), (7, "thumbs", Limits::default()));
+}
+
+#[test]
+fn an_init_and_a_ready_are_these_bytes() {
+    let init = Init { limits: Limits::default(), version: Version::new(1, 2), name: "a".into(), value: vec![5] };
+    let golden = [b"\x01\0\x02\0".as_slice(), LIMITS, b"\x01\0a\x01\0\0\0\x05"].concat();
+    assert_eq!(init.encode(), golden);
+    assert_eq!(Init::decode(&golden), Ok(init));
+
+    let ready = Ready { welcomed: vec![Welcomed { message: MessageId::from_bits(1), fingerprint: 2 }] };
+    let golden = b"\x01\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0";
+    assert_eq!(ready.encode(), golden);
+    assert_eq!(Ready::decode(golden), Ok(ready));
+}
+
+#[test]
+fn a_failed_init_is_these_bytes() {
+    let failed = InitFailed { fault: Fault::with_causes("no".into(), vec!["disk".into()]) };
+    let golden = b"\x02\0no\x01\0\x04\0disk";
+    assert_eq!(failed.encode(), golden);
+    assert_eq!(InitFailed::decode(golden), Ok(failed));
+    for cut in 0..golden.len() {
+        assert!(InitFailed::decode(&golden[..cut]).is_err());
+    }
+}
+
+#[test]
+fn what_a_later_version_appends_is_passed_over_and_every_cut_is_an_error() {
+    let mut bytes = hello().encode();
+    for cut in 0..bytes.len() {
+        assert!(matches!(Hello::decode(&bytes[..cut]), Err(WireError::Truncated { .. })), "cut at {cut}");
+    }
+    bytes.extend_from_slice(b"later");
+    assert!(Hello::decode(&bytes).is_ok());
+}
+
+#[test]
+fn a_ready_that_announces_more_than_it_holds_is_an_error() {
+    assert!(matches!(Ready::decode(&u32::MAX.to_le_bytes()), Err(WireError::Truncated { .. })));
+}
+
+#[test]
+fn limits_under_which_nothing_could_be_sent_are_refused() {
+    let mut hello = hello();
+    hello.limits.window = 0;
+    let error = Hello::decode(&hello.encode()).unwrap_err().to_string();
+    assert!(error.contains("`window` is 0"), "{error}");
+}
+
+#[test]
+fn a_mismatch_is_one_sentence_with_both_sides() {
+    let expected = Expected { protocol: "thumbs", version: Version::new(1, 0), codec: "bincode2" };
+    assert_eq!(expected.check(&hello()), Ok(()));
+
+    let says = |expected: Expected| expected.check(&hello()).unwrap_err().to_string();
+    let other = says(Expected { protocol: "fonts", ..expected.clone() });
+    assert!(other.contains("`thumbs`") && other.contains("`fonts`"), "{other}");
+    let other = says(Expected { version: Version::new(2, 0), ..expected.clone() });
+    assert!(other.contains("1.2") && other.contains("2.0"), "{other}");
+    let other = says(Expected { codec: "json", ..expected });
+    assert!(other.contains("`bincode2`") && other.contains("`json`"), "{other}");
+}
+
+#[test]
+fn a_token_crosses_as_digits_and_shows_itself_to_nobody() {
+    let token = Token::new(*b"0123456789abcdef");
+    assert!(Token::from_hex(&token.to_hex()).unwrap().matches(&token));
+    assert!(!token.matches(&Token::NONE));
+    assert_eq!(format!("{token:?}"), "Token(..)");
+    for bad in ["", "30", "zz313233343536373839616263646566", "3031323334353637383961626364656é"] {
+        assert!(Token::from_hex(bad).is_none(), "{bad}");
+    }
+}

@@ -1,0 +1,79 @@
+//! The pure half of kinfolk: what a parent and its children say to each other, and the rules they both follow.
+//!
+//! Nothing here knows a descriptor, a clock or a runtime. A *protocol crate*, the one a parent and its child programs
+//! share, needs only this: a [`Protocol`] tag and one [`Message`] impl per message type.
+//!
+//! ```
+//! use kinfolk_protocol::{Bincode, Call, Message, OneWay, Protocol, ToChild, ToParent, Version};
+//! use serde::{Deserialize, Serialize};
+//!
+//! /// The tag: a type without values, shared by the parent and the program.
+//! pub enum Thumbs {}
+//! impl Protocol for Thumbs {
+//!     const NAME: &'static str = "thumbs";
+//!     const VERSION: Version = Version::new(1, 2);
+//!     type Init = ThumbInit;
+//!     type Codec = Bincode;
+//! }
+//!
+//! #[derive(Serialize, Deserialize)]
+//! pub struct ThumbInit {
+//!     pub quality: u8,
+//! }
+//!
+//! /// A call: the parent asks, the child answers with the width it settled for.
+//! #[derive(Serialize, Deserialize)]
+//! pub struct Resize {
+//!     pub width: u32,
+//! }
+//! impl Message for Resize {
+//!     type To = ToChild<Thumbs>;
+//!     type Contract = Call<u32>;
+//!     const NAME: &'static str = "Resize";
+//! }
+//!
+//! /// A one-way message from the child.
+//! #[derive(Serialize, Deserialize)]
+//! pub struct Scanned(pub u64);
+//! impl Message for Scanned {
+//!     type To = ToParent<Thumbs>;
+//!     type Contract = OneWay;
+//!     const NAME: &'static str = "Scanned";
+//! }
+//! ```
+//!
+//! The bytes are described in `docs/wire.md`, which the golden-byte tests of this crate hold to.
+#![forbid(unsafe_code)]
+
+// Modules import only from those listed below them.
+mod session;
+
+mod handshake;
+
+mod failure;
+mod frame;
+mod wire;
+
+mod message;
+
+mod codec;
+
+mod fault;
+mod limits;
+mod name;
+mod version;
+
+pub use codec::{Bincode, Codec, CodecError};
+pub use failure::{Failure, PanicInfo};
+pub use fault::Fault;
+pub use frame::{FRAME_VERSION, Frame, FrameError, HEADER_LEN, Header, Kind, PREAMBLE, PREAMBLE_LEN, check_preamble};
+pub use handshake::{Expected, Hello, Init, InitFailed, Ready, Refusal, Token, Welcomed};
+pub use limits::{Limits, LimitsError};
+pub use message::{
+    Answer, Answered, Call, Contract, Direction, ErrorOf, Message, OneWay, Payload, Protocol, Reply, ToChild, ToParent,
+    Towards, Unanswered,
+};
+pub use name::{CallId, ChildName, MessageId, NameError};
+pub use session::{Broken, Closing, Grant, Session, Settled, Untaken};
+pub use version::Version;
+pub use wire::WireError;

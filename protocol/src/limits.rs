@@ -1,0 +1,92 @@
+//! What one side is ready to hold for the other.
+
+use thiserror::Error;
+
+/// What one side accepts from the other; each announces its own in the handshake and the other keeps to it.
+///
+/// Together they bound every queue between a parent and a child, in items and in bytes: whoever would send more waits
+/// (`send`, `request`) or gets its message back (`try_send`). A peer that sends more all the same has broken the
+/// protocol, and its link ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The longest payload of one frame, in bytes. Too low: large messages are refused where they are sent. Too high:
+    /// one message may claim that much memory here. Default: 128 MiB.
+    pub max_message: u32,
+    /// Calls that may wait for an answer at once. Too low: callers queue. Too high: a stuck peer holds memory.
+    /// Default: 1,024.
+    pub max_in_flight: u32,
+    /// One-way messages that may be on their way or waiting for their handler. Too low: senders wait for every
+    /// hand-over. Too high: a slow handler holds memory. Default: 1,024.
+    pub window: u32,
+    /// Bytes that the payloads of those calls may hold together, and those of the one-way messages likewise; the last
+    /// one let in may exceed it, or a message longer than the window could never be sent. Too low: large messages go one by one. Too high: a stuck peer holds memory.
+    /// Default: 16 MiB.
+    pub window_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_message: 128 << 20, max_in_flight: 1_024, window: 1_024, window_bytes: 16 << 20 }
+    }
+}
+
+/// The least payload every side must take, so that a handshake and an error text always fit.
+const LEAST_MESSAGE: u32 = 4_096;
+
+impl Limits {
+    /// Sets [`max_message`](Self::max_message), in bytes.
+    #[must_use]
+    pub const fn max_message(mut self, bytes: u32) -> Self {
+        self.max_message = bytes;
+        self
+    }
+
+    /// Sets [`max_in_flight`](Self::max_in_flight).
+    #[must_use]
+    pub const fn max_in_flight(mut self, calls: u32) -> Self {
+        self.max_in_flight = calls;
+        self
+    }
+
+    /// Sets [`window`](Self::window) and [`window_bytes`](Self::window_bytes).
+    #[must_use]
+    pub const fn window(mut self, messages: u32, bytes: u64) -> Self {
+        self.window = messages;
+        self.window_bytes = bytes;
+        self
+    }
+
+    /// Checks that work is possible within them.
+    ///
+    /// # Errors
+    /// [`LimitsError`] if `max_message` is below 4,096 or one of the others is 0: nothing could ever be sent.
+    pub const fn check(&self) -> Result<(), LimitsError> {
+        if self.max_message < LEAST_MESSAGE {
+            return Err(LimitsError {
+                limit: "max_message",
+                least: LEAST_MESSAGE as u64,
+                given: self.max_message as u64,
+            });
+        }
+        if self.max_in_flight == 0 {
+            return Err(LimitsError { limit: "max_in_flight", least: 1, given: 0 });
+        }
+        if self.window == 0 {
+            return Err(LimitsError { limit: "window", least: 1, given: 0 });
+        }
+        if self.window_bytes == 0 {
+            return Err(LimitsError { limit: "window_bytes", least: 1, given: 0 });
+        }
+        Ok(())
+    }
+}
+
+/// A limit under which nothing could be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the limit `{limit}` is {given}, the least that works is {least}")]
+pub struct LimitsError {
+    limit: &'static str,
+    least: u64,
+    given: u64,
+}

@@ -1,0 +1,170 @@
+//! The traits a protocol crate implements: everything a message may do stands in its type.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::Codec;
+use crate::fault::Fault;
+use crate::version::Version;
+
+/// Anything that can cross to another process: serializable, owned, sendable. Implemented for every such type.
+pub trait Payload: Serialize + DeserializeOwned + Send + 'static {}
+impl<T: Serialize + DeserializeOwned + Send + 'static> Payload for T {}
+
+/// What a kind of child program and its parent speak: a type without values that both sides name.
+pub trait Protocol: Sized + Send + Sync + 'static {
+    /// Its name, compared when a child starts: 1 to 255 bytes.
+    const NAME: &'static str;
+    /// Its version, compared when a child starts.
+    const VERSION: Version;
+    /// Sent to the child once, before anything else. `()` if it needs nothing.
+    type Init: Payload;
+    /// How payloads become bytes.
+    type Codec: Codec;
+}
+
+/// A type of message: which way it travels, and what comes back.
+pub trait Message: Payload {
+    /// [`ToChild<P>`] or [`ToParent<P>`]: the protocol and the direction in one.
+    type To: Direction;
+    /// [`OneWay`] or [`Call`].
+    type Contract: Contract;
+    /// Its name on the wire, unique within its protocol and direction. Keep it when the type is renamed.
+    const NAME: &'static str;
+    /// True if handling it twice does no more than once, so that it may be retried after its child died with it.
+    const IDEMPOTENT: bool = false;
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "what cannot be named cannot be implemented elsewhere")]
+    pub trait Sealed {}
+}
+
+/// Which way a message travels, and in which protocol: [`ToChild`] or [`ToParent`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no direction",
+    note = "write `type To = ToChild<YourProtocol>` or `type To = ToParent<YourProtocol>`"
+)]
+pub trait Direction: sealed::Sealed + Send + 'static {
+    /// The protocol the message belongs to.
+    type Protocol: Protocol;
+}
+
+/// From the parent to a child that speaks `P`.
+pub struct ToChild<P>(PhantomData<fn() -> P>);
+/// From a child that speaks `P` to its parent.
+pub struct ToParent<P>(PhantomData<fn() -> P>);
+
+impl<P> sealed::Sealed for ToChild<P> {}
+impl<P> sealed::Sealed for ToParent<P> {}
+impl<P: Protocol> Direction for ToChild<P> {
+    type Protocol = P;
+}
+impl<P: Protocol> Direction for ToParent<P> {
+    type Protocol = P;
+}
+impl<P: Protocol> fmt::Debug for ToChild<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ToChild<{}>", P::NAME)
+    }
+}
+impl<P: Protocol> fmt::Debug for ToParent<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ToParent<{}>", P::NAME)
+    }
+}
+
+/// The same direction as `D`: a bound of its own, so that the compiler can say what is wrong in our words.
+#[diagnostic::on_unimplemented(
+    message = "a message declared `{Self}` cannot travel `{D}`",
+    label = "its `Message` impl says `To = {Self}`",
+    note = "the direction and the protocol are part of the message type: see `type To` in its `Message` impl"
+)]
+pub trait Towards<D>: Direction {}
+impl<D: Direction> Towards<D> for D {}
+
+/// What becomes of a message once it is handled: [`OneWay`] or [`Call`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no contract",
+    note = "write `type Contract = OneWay` or `type Contract = Call<Reply>`"
+)]
+pub trait Contract: sealed::Sealed + Send + 'static {
+    /// What comes back.
+    type Reply: Payload;
+    /// What comes back instead, where the handler declined.
+    type Error: Payload;
+    /// What a handler returns: `()` or `Result<Reply, Error>`.
+    type Answer: Send + 'static;
+    /// True if the sender waits for an answer.
+    #[doc(hidden)]
+    const ANSWERED: bool;
+    /// The handler's return value as what is sent back.
+    #[doc(hidden)]
+    fn settle(answer: Self::Answer) -> Result<Self::Reply, Self::Error>;
+}
+
+/// Nothing comes back: for `send`.
+pub enum OneWay {}
+
+/// `Reply` or `Error` comes back: for `request`.
+pub struct Call<Reply, Error = Fault>(PhantomData<fn() -> (Reply, Error)>);
+
+impl sealed::Sealed for OneWay {}
+impl<R, E> sealed::Sealed for Call<R, E> {}
+
+impl Contract for OneWay {
+    type Reply = ();
+    type Error = ();
+    type Answer = ();
+    const ANSWERED: bool = false;
+    fn settle((): ()) -> Result<(), ()> {
+        Ok(())
+    }
+}
+impl<R: Payload, E: Payload> Contract for Call<R, E> {
+    type Reply = R;
+    type Error = E;
+    type Answer = Result<R, E>;
+    const ANSWERED: bool = true;
+    fn settle(answer: Self::Answer) -> Result<R, E> {
+        answer
+    }
+}
+impl fmt::Debug for OneWay {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+impl<R, E> fmt::Debug for Call<R, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Call")
+    }
+}
+
+/// A contract without an answer: what `send` takes.
+#[diagnostic::on_unimplemented(
+    message = "`send` would lose the answer of this message, which is a `{Self}`",
+    label = "this message is answered",
+    note = "use `.request(..)` for a `Call`"
+)]
+pub trait Unanswered: Contract {}
+impl Unanswered for OneWay {}
+
+/// A contract with one answer: what `request` takes.
+#[diagnostic::on_unimplemented(
+    message = "this message is no `Call`: its contract is `{Self}`",
+    label = "nothing comes back for this message",
+    note = "use `.send(..)` for a `OneWay`"
+)]
+pub trait Answered: Contract {}
+impl<R: Payload, E: Payload> Answered for Call<R, E> {}
+
+/// What comes back for `M`.
+pub type Reply<M> = <<M as Message>::Contract as Contract>::Reply;
+/// What comes back for `M` where its handler declined.
+pub type ErrorOf<M> = <<M as Message>::Contract as Contract>::Error;
+/// What a handler of `M` returns.
+pub type Answer<M> = <<M as Message>::Contract as Contract>::Answer;

@@ -1,0 +1,138 @@
+//! Credit for one-way messages: nobody answers them, so the receiver says when it has taken some.
+
+use std::collections::VecDeque;
+
+use super::Broken;
+use crate::limits::Limits;
+
+/// Credit given back: the payload of a `Credit` frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Grant {
+    /// Messages.
+    pub items: u32,
+    /// Their payloads, in bytes.
+    pub bytes: u64,
+}
+
+impl Grant {
+    /// Its payload.
+    #[must_use]
+    pub fn encode(&self) -> [u8; 12] {
+        let mut out = [0; 12];
+        out[..4].copy_from_slice(&self.items.to_le_bytes());
+        out[4..].copy_from_slice(&self.bytes.to_le_bytes());
+        out
+    }
+
+    /// The grant in a payload. What follows its last field is left to later versions.
+    ///
+    /// # Errors
+    /// [`WireError`](crate::WireError) if the payload is none.
+    pub fn decode(payload: &[u8]) -> Result<Self, crate::WireError> {
+        let mut fields = crate::wire::Fields::new("Credit", payload);
+        Ok(Self { items: fields.u32("items")?, bytes: fields.u64("bytes")? })
+    }
+}
+
+/// One-way messages of one type that were sent and, as far as is known, not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Untaken {
+    /// The type's name.
+    pub message: &'static str,
+    /// How many.
+    pub count: usize,
+}
+
+/// What we may send.
+#[derive(Debug)]
+pub(super) struct Credit {
+    /// The names of the messages on their way, oldest first.
+    sent: VecDeque<&'static str>,
+    bytes: u64,
+    window: usize,
+    window_bytes: u64,
+}
+
+impl Credit {
+    pub(super) fn new(theirs: &Limits) -> Self {
+        Self { sent: VecDeque::new(), bytes: 0, window: theirs.window as usize, window_bytes: theirs.window_bytes }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.sent.len() < self.window && self.bytes < self.window_bytes
+    }
+
+    pub(super) fn spend(&mut self, name: &'static str, bytes: u64) {
+        self.sent.push_back(name);
+        self.bytes += bytes;
+    }
+
+    pub(super) fn refill(&mut self, grant: Grant) -> Result<(), Broken> {
+        let Grant { items, bytes } = grant;
+        let left = self.bytes.checked_sub(bytes);
+        match left {
+            Some(left) if items as usize <= self.sent.len() => {
+                self.bytes = left;
+                self.sent.drain(..items as usize);
+                Ok(())
+            }
+            _ => Err(Broken::TooMuchCredit { items, bytes }),
+        }
+    }
+
+    pub(super) fn untaken(&self) -> Vec<Untaken> {
+        let mut counts: Vec<Untaken> = Vec::new();
+        for &message in &self.sent {
+            match counts.iter_mut().find(|known| known.message == message) {
+                Some(known) => known.count += 1,
+                None => counts.push(Untaken { message, count: 1 }),
+            }
+        }
+        counts
+    }
+}
+
+/// What the peer may send.
+#[derive(Debug)]
+pub(super) struct Window {
+    /// Sent by the peer, and no credit given back.
+    out: Grant,
+    /// The part of it that has been taken.
+    taken: Grant,
+    window: u32,
+    window_bytes: u64,
+}
+
+impl Window {
+    pub(super) fn new(ours: &Limits) -> Self {
+        let none = Grant { items: 0, bytes: 0 };
+        Self { out: none, taken: none, window: ours.window, window_bytes: ours.window_bytes }
+    }
+
+    pub(super) fn receive(&mut self, bytes: u64) -> Result<(), Broken> {
+        if self.out.items >= self.window || self.out.bytes >= self.window_bytes {
+            return Err(Broken::NoCredit { window: self.window, window_bytes: self.window_bytes });
+        }
+        self.out.items += 1;
+        self.out.bytes += bytes;
+        Ok(())
+    }
+
+    /// Half a window is worth a frame: seldom enough to cost nothing, early enough that a steady sender never waits.
+    /// A sender that does wait has spent a whole window, so more than half of it is still to be taken: no deadlock.
+    pub(super) fn take(&mut self, bytes: u64) -> Option<Grant> {
+        self.taken.items += 1;
+        self.taken.bytes += bytes;
+        let due = self.taken.items >= self.window.div_ceil(2) || self.taken.bytes >= self.window_bytes.div_ceil(2);
+        if due { self.rest() } else { None }
+    }
+
+    pub(super) fn rest(&mut self) -> Option<Grant> {
+        let grant = std::mem::replace(&mut self.taken, Grant { items: 0, bytes: 0 });
+        self.out.items -= grant.items;
+        self.out.bytes -= grant.bytes;
+        (grant.items > 0).then_some(grant)
+    }
+}

@@ -1,0 +1,4 @@
+//! Real programs, started for real.
+#![forbid(unsafe_code)]
+
+mod smoke;
