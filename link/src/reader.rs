@@ -269,6 +269,6 @@ mod tests {
         let (peer, mut stranger) = reader(64);
         peer.try_write(&[IoSlice::new(b"hello, I am a shell\n")]).unwrap();
         let error = stranger.preamble().await.unwrap_err().to_string();
-        assert!(error.contains("hello, I") && error.contains("not a kinfolk program"), "{error}");
+        assert!(error.contains("\"hello, I\"") && error.contains("not a kinfolk program"), "{error}");
     }
 }

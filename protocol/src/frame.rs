@@ -148,15 +148,13 @@ pub struct Frame {
 #[non_exhaustive]
 pub enum FrameError {
     /// Its first bytes are not kinfolk's.
-    #[error("the first bytes are {found:?}, not {:?}: this is not a kinfolk program", PREAMBLE.escape_ascii().to_string())]
+    #[error("\"{found}\" in place of \"{}\": this is not a kinfolk program", PREAMBLE.escape_ascii())]
     NotKinfolk {
         /// The bytes, with escapes.
         found: String,
     },
     /// It speaks another version of the frames.
-    #[error(
-        "it speaks frame version {found}, this side {FRAME_VERSION}: build both with the same major version of kinfolk"
-    )]
+    #[error("frames of version {found}, this side speaks {FRAME_VERSION}: build both with one version of kinfolk")]
     FrameVersion {
         /// Its version.
         found: u8,

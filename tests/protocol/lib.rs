@@ -10,38 +10,152 @@ pub enum Drill {}
 
 impl Protocol for Drill {
     const NAME: &'static str = "drill";
-    const VERSION: Version = Version::new(1, 0);
-    type Init = String;
+    const VERSION: Version = Version::new(1, 1);
+    type Init = Begin;
     type Codec = Bincode;
 }
 
-/// Answered with the same number.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Echo(pub u64);
+/// The same protocol in a later, incompatible version.
+#[derive(Debug)]
+pub enum LaterDrill {}
 
-impl Message for Echo {
-    type To = ToChild<Drill>;
-    type Contract = Call<u64>;
-    const NAME: &'static str = "Echo";
-    const IDEMPOTENT: bool = true;
+impl Protocol for LaterDrill {
+    const NAME: &'static str = "drill";
+    const VERSION: Version = Version::new(2, 0);
+    type Init = Begin;
+    type Codec = Bincode;
 }
 
-/// Asks the child to send so many [`Tick`]s.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Count(pub u64);
-
-impl Message for Count {
-    type To = ToChild<Drill>;
-    type Contract = OneWay;
-    const NAME: &'static str = "Count";
+/// How a worker's initialization goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Begin {
+    /// Well.
+    #[default]
+    Well,
+    /// With so many [`Tick`]s on the way.
+    Ticking(u64),
+    /// With an error.
+    Fail,
+    /// With a panic.
+    Panic,
+    /// Never.
+    Hang,
+    /// With `exit(9)`.
+    Exit,
+    /// With `abort`.
+    Abort,
+    /// With a return instead of `run`.
+    Return,
+    /// Deaf to SIGTERM, and later to the parent's wish to drain.
+    Stubborn,
+    /// With payloads of this many bytes to show.
+    Bytes(Vec<u8>),
 }
 
-/// One of many.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Tick(pub u64);
+macro_rules! messages {
+    ($($(#[$doc:meta])* $direction:ident $name:ident $fields:tt => $contract:ty;)*) => {$(
+        messages!(@type $(#[$doc])* $name $fields);
+        impl Message for $name {
+            type To = $direction<Drill>;
+            type Contract = $contract;
+            const NAME: &'static str = stringify!($name);
+        }
+    )*};
+    (@type $(#[$doc:meta])* $name:ident ($($type:ty),*)) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct $name($(#[doc = "The value."] pub $type),*);
+    };
+}
 
-impl Message for Tick {
-    type To = ToParent<Drill>;
-    type Contract = OneWay;
-    const NAME: &'static str = "Tick";
+messages! {
+    /// Answered with the same number.
+    ToChild Echo(u64) => Call<u64>;
+    /// Answered with as many bytes as it has, plus so many more.
+    ToChild Grow(Vec<u8>, u32) => Call<Vec<u8>>;
+    /// Answered after so many milliseconds, by a future.
+    ToChild Nap(u64) => Call<()>;
+    /// Answered after so many milliseconds of computing on a thread of its own, unless cancelled before.
+    ToChild Compute(u64) => Call<u64>;
+    /// Answered with the number of calls that were cancelled.
+    ToChild Cancellations() => Call<u64>;
+    /// Done to the child by itself.
+    ToChild Do(Deed) => Call<(), Denied>;
+    /// Asks for so many [`Tick`]s.
+    ToChild Count(u64) => OneWay;
+    /// Keeps the child's one-way handlers busy for so many milliseconds.
+    ToChild Slow(u64) => OneWay;
+    /// Panics in a one-way handler.
+    ToChild Trip() => OneWay;
+    /// Answered with what the child knows of itself.
+    ToChild Describe() => Call<Description>;
+    /// Answered by nobody.
+    ToChild Unknown() => Call<()>;
+    /// Handled by nobody.
+    ToChild Ignored() => OneWay;
+    /// One of many.
+    ToParent Tick(u64) => OneWay;
+    /// Said once the child's `main` is about to return.
+    ToParent Farewell(String) => OneWay;
+}
+
+/// The error of [`Do`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denied(pub String);
+
+/// What a child may do to itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Deed {
+    /// Decline.
+    Decline,
+    /// Panic in the handler.
+    Panic,
+    /// Panic in a thread that no handler waits for.
+    PanicElsewhere,
+    /// Call `abort`.
+    Abort,
+    /// Call `exit`.
+    Exit(i32),
+    /// Send so many [`Tick`]s and then end.
+    TickThen(u64, End),
+    /// Print lines.
+    Print {
+        /// On stdout.
+        stdout: Vec<String>,
+        /// On stderr.
+        stderr: Vec<String>,
+    },
+    /// Start a program that outlives the child, in the child's group or a session of its own, holding its output.
+    LeaveBehind {
+        /// In a session of its own.
+        session: bool,
+    },
+}
+
+/// How a child ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// By returning from `main`.
+    Return,
+    /// By `std::process::exit`.
+    Exit,
+    /// By a panic in `main`.
+    Panic,
+}
+
+/// What a child knows of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// `argv[0]` and the arguments.
+    pub args: Vec<String>,
+    /// The environment.
+    pub env: Vec<(String, String)>,
+    /// The working directory.
+    pub cwd: String,
+    /// Descriptors that were open when `main` began, with what they lead to.
+    pub at_start: Vec<(i32, String)>,
+    /// Descriptors that are open now.
+    pub now: Vec<(i32, String)>,
+    /// The link, as [`now`](Self::now) shows it.
+    pub link: String,
 }

@@ -61,7 +61,7 @@ impl Writer {
         lock(&self.queue).push(header, payload)
     }
 
-    /// Queues [`PREAMBLE`], before any frame.
+    /// Queues our first bytes, before any frame.
     pub fn preamble(&self) {
         lock(&self.queue).preamble();
     }

@@ -1,0 +1,32 @@
+//! Computing never stops cancel, small calls or drain.
+
+use std::time::Duration;
+
+use kinfolk::parent::ExitStatus;
+use kinfolk_tests::{Cancellations, Compute, Echo};
+
+use crate::support::{one, within};
+
+#[tokio::test]
+async fn a_handler_that_computes_for_five_seconds_leaves_room_for_a_cancel_and_a_second_call() {
+    let (_parent, child) = one().await;
+    let long = tokio::spawn(child.request(Compute(5_000)).into_future());
+    let cancelled = tokio::spawn(child.request(Compute(600_000)).into_future());
+    assert_eq!(within(child.request(Echo(1))).await.unwrap(), 1);
+    cancelled.abort();
+    let mut count = 0;
+    while count == 0 {
+        count = within(child.request(Cancellations())).await.unwrap();
+    }
+    assert!(!long.is_finished(), "it was answered while the first one computed");
+    assert!(within(long).await.unwrap().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn a_computation_that_nobody_waits_for_does_not_keep_a_child_from_leaving() {
+    let (_parent, child) = one().await;
+    let call = child.request(Compute(600_000)).deadline(Duration::from_millis(50));
+    assert!(within(call).await.unwrap_err().is_deadline());
+    let report = within(child.shutdown()).await;
+    assert_eq!(report.status, ExitStatus::Code(0), "{report}");
+}

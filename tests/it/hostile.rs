@@ -1,0 +1,77 @@
+//! A child that breaks the protocol ends, and nobody else notices.
+
+use kinfolk::Misbehaviour;
+use kinfolk::parent::{ChildEvent, Disconnected, EndedBy, Parent, Why};
+use kinfolk_tests::{Begin, Echo};
+
+use crate::support::{raw, within, worker};
+
+use futures::StreamExt;
+
+/// Starts a child that breaks the protocol once it is ready, beside one that behaves.
+async fn caught(fault: &str) -> Misbehaviour {
+    let parent = Parent::new();
+    let good = within(parent.spawn(worker("good", Begin::Well))).await.unwrap();
+    let child = within(parent.spawn(raw(fault))).await.unwrap();
+    let mut events = child.events();
+    let call = tokio::spawn(child.request(Echo(1)).into_future());
+    let misbehaviour = loop {
+        match within(events.next()).await.expect("it ends with `Exited`") {
+            ChildEvent::Disconnected(Disconnected::Misbehaved(misbehaviour)) => break misbehaviour,
+            ChildEvent::Disconnected(other) => panic!("{fault}: {other:?}"),
+            _ => {}
+        }
+    };
+    // Its call has ended by then, one way or the other.
+    let _ = within(call).await.unwrap();
+    assert_eq!(within(child.wait()).await.ended_by, EndedBy::Us(Why::Misbehaved), "{fault}");
+    assert_eq!(within(good.request(Echo(5))).await.unwrap(), 5, "{fault}: nobody else notices");
+    misbehaviour
+}
+
+#[tokio::test]
+async fn every_breach_is_caught_and_named() {
+    for (fault, words) in [
+        ("flood", "beyond the 1024 messages"),
+        ("garbage-later", "unknown kind 0xff"),
+        ("oversize", "the limit `max_message` is 134217728"),
+        ("unknown-call", "answered call 77.0, which was never made"),
+        ("credit", "credit for 9 messages"),
+        ("ready-twice", "a Ready frame twice"),
+        ("call-parent", "a Call frame although"),
+    ] {
+        let text = caught(fault).await.to_string();
+        assert!(text.contains(words), "{fault}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_answers_without_end_holds_up_nobody() {
+    let parent = Parent::new();
+    let good = within(parent.spawn(worker("good", Begin::Well))).await.unwrap();
+    let child = within(parent.spawn(raw("late-answers"))).await.unwrap();
+    assert_eq!(within(child.request(Echo(1))).await.unwrap(), 1);
+    for number in 0..100 {
+        assert_eq!(within(good.request(Echo(number))).await.unwrap(), number);
+    }
+    assert_eq!(within(child.kill()).await.ended_by, EndedBy::Us(Why::Killed));
+}
+
+#[tokio::test]
+async fn a_child_that_never_reads_fills_its_own_queue_only() {
+    let parent = Parent::new();
+    let good = within(parent.spawn(worker("good", Begin::Well))).await.unwrap();
+    let child = within(parent.spawn(raw("never-read"))).await.unwrap();
+    let calls: Vec<_> = (0..2_000).map(|_| tokio::spawn(child.request(Echo(1)).into_future())).collect();
+    let mut sent = 0;
+    while child.try_send(kinfolk_tests::Count(1)).is_ok() {
+        sent += 1;
+    }
+    assert_eq!(sent, 1_024, "the window, and no more");
+    assert_eq!(within(good.request(Echo(7))).await.unwrap(), 7);
+    let report = within(child.shutdown()).await;
+    assert_eq!(report.ended_by, EndedBy::Us(Why::Shutdown), "{report}");
+    for call in calls {
+        assert!(within(call).await.unwrap().unwrap_err().is_lost());
+    }
+}

@@ -1,0 +1,79 @@
+//! What the tests have in common.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use futures::{Stream, StreamExt};
+use kinfolk::parent::{Child, ChildEvent, ChildSpec, Parent, Program, StartError, Stdio, WithInit};
+use kinfolk_tests::{Begin, Drill};
+
+pub(crate) const WORKER: &str = env!("CARGO_BIN_EXE_worker");
+pub(crate) const RAW: &str = env!("CARGO_BIN_EXE_raw");
+pub(crate) const NEST: &str = env!("CARGO_BIN_EXE_nest");
+
+/// Far beyond what a busy machine needs: it only keeps a broken test from hanging.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) type Spec = ChildSpec<Drill, WithInit<Drill>>;
+
+pub(crate) fn worker(name: &str, begin: Begin) -> Spec {
+    ChildSpec::<Drill>::new(name, Program::path(WORKER)).init(begin).stderr(Stdio::lines())
+}
+
+pub(crate) fn raw(fault: &str) -> Spec {
+    ChildSpec::<Drill>::new("raw", Program::path(RAW)).arg(fault).init(Begin::Well).grace(Duration::from_millis(200))
+}
+
+/// A parent with one child that behaves.
+pub(crate) async fn one() -> (Parent, Child<Drill>) {
+    let parent = Parent::new();
+    let child = within(parent.spawn(worker("one", Begin::Well))).await.unwrap();
+    (parent, child)
+}
+
+/// A start that fails, with its error and what all of its causes say.
+pub(crate) async fn failing(spec: Spec) -> (StartError, String) {
+    let parent = Parent::new();
+    let error = within(parent.spawn(spec)).await.expect_err("the start was to fail");
+    assert!(parent.children().is_empty(), "nothing of it may be left");
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    (error, text)
+}
+
+/// The output of a future that may take a while, but not for ever.
+pub(crate) async fn within<T>(future: impl IntoFuture<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future.into_future()).await.expect("it hangs")
+}
+
+/// Waits until a condition holds.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "never came true: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// All events up to the end of the child, as words; messages and output are left out.
+pub(crate) async fn life(events: impl Stream<Item = ChildEvent>) -> Vec<&'static str> {
+    let words = events.filter_map(|event| async move {
+        match event {
+            ChildEvent::Spawned { .. } => Some("Spawned"),
+            ChildEvent::Ready => Some("Ready"),
+            ChildEvent::Disconnected(_) => Some("Disconnected"),
+            ChildEvent::Exited(_) => Some("Exited"),
+            _ => None,
+        }
+    });
+    within(words.collect()).await
+}
+
+/// True if the process exists, as a zombie at least.
+pub(crate) fn exists(pid: u32) -> bool {
+    fs::exists(format!("/proc/{pid}")).unwrap_or(false)
+}
