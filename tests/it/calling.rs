@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use kinfolk::parent::{CallError, ExitStatus, StartError};
 use kinfolk::{Delivery, Limits};
 use kinfolk_tests::{Begin, Cancellations, Deed, Denied, Do, Echo, Grow, Nap, Unknown};
+use serde_bytes::ByteBuf;
 
 use crate::support::{eventually, one, raw, within, worker};
 
@@ -23,7 +24,7 @@ async fn payloads_of_every_size_come_back_whole() {
         let bytes: Vec<u8> = (0..size).map(|n| n as u8).collect();
         let mut expected = bytes.clone();
         expected.push(7);
-        assert!(within(child.request(Grow(bytes, 1))).await.unwrap() == expected, "{size} bytes");
+        assert!(within(child.request(Grow(ByteBuf::from(bytes), 1))).await.unwrap() == expected, "{size} bytes");
     }
 }
 
@@ -103,11 +104,11 @@ async fn messages_and_replies_beyond_the_limits_are_refused_where_they_are_made(
     let parent = kinfolk::parent::Parent::new();
     let small = worker("small", Begin::Well).limits(Limits::default().max_message(4_096));
     let child = within(parent.spawn(small)).await.unwrap();
-    let error = within(child.request(Grow(Vec::new(), 5_000))).await.unwrap_err();
+    let error = within(child.request(Grow(ByteBuf::new(), 5_000))).await.unwrap_err();
     let CallError::BadReply { reason, .. } = &error else { panic!("{error:?}") };
     assert!(reason.contains("`max_message` is 4096"), "{reason}");
 
-    let huge = vec![0; (Limits::default().max_message) as usize];
+    let huge = ByteBuf::from(vec![0; Limits::default().max_message as usize]);
     let error = within(child.request(Grow(huge, 0))).await.unwrap_err();
     let CallError::BadMessage { reason, .. } = &error else { panic!("{error:?}") };
     assert!(reason.contains("134217728"), "{reason}");

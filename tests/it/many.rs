@@ -34,7 +34,9 @@ async fn both_directions_full_at_once_do_not_stop_each_other() {
     let child = within(parent.spawn(worker("w", Begin::Well).arg("--multi-thread"))).await.unwrap();
     let call = |n: usize| {
         let child = child.clone();
-        tokio::spawn(async move { child.request(Grow(vec![n as u8; 100_000], 100_000)).await.map(|bytes| bytes.len()) })
+        tokio::spawn(async move {
+            child.request(Grow(vec![n as u8; 100_000].into(), 100_000)).await.map(|bytes| bytes.len())
+        })
     };
     for answer in within(join_all((0..300).map(call))).await {
         assert_eq!(answer.unwrap().unwrap(), 200_000);

@@ -182,7 +182,7 @@ async fn names_are_checked_unique_and_free_again_after_the_end() {
 async fn limits_that_leave_no_room_and_an_init_value_too_long_are_refused() {
     let (error, _) = failing(worker("w", Begin::Well).limits(Limits::default().window(0, 1))).await;
     assert!(matches!(error, StartError::Limits { .. }), "{error:?}");
-    let huge = Begin::Bytes(vec![0; (Limits::default().max_message + 1) as usize]);
+    let huge = Begin::Bytes(vec![0; (Limits::default().max_message + 1) as usize].into());
     let (error, text) = failing(worker("w", huge)).await;
     assert!(matches!(error, StartError::InitTooLong { .. }), "{error:?}");
     assert!(text.contains("134217728"), "{text}");

@@ -46,7 +46,8 @@ async fn worker(me: Me<Drill>, at_start: Vec<(i32, String)>) -> child::Result {
         .state(state)
         .on_message(|_, Echo(number)| async move { Ok(number) })
         .on_message(|_, Grow(mut bytes, more)| async move {
-            bytes.resize(bytes.len() + more as usize, 7);
+            let length = bytes.len() + more as usize;
+            bytes.resize(length, 7);
             Ok(bytes)
         })
         .on_message(|cx: Cx<Nap, State>, Nap(ms)| async move {

@@ -3,6 +3,8 @@
 
 use kinfolk::{Bincode, Call, Message, OneWay, Protocol, ToChild, ToParent, Version};
 use serde::{Deserialize, Serialize};
+// Bytes as bytes: the elements of a `Vec<u8>` would be encoded one by one.
+use serde_bytes::ByteBuf;
 
 /// The protocol of every test program.
 #[derive(Debug)]
@@ -49,7 +51,7 @@ pub enum Begin {
     /// Deaf to SIGTERM, and later to the parent's wish to drain.
     Stubborn,
     /// With payloads of this many bytes to show.
-    Bytes(Vec<u8>),
+    Bytes(ByteBuf),
 }
 
 macro_rules! messages {
@@ -72,7 +74,7 @@ messages! {
     /// Answered with the same number.
     ToChild Echo(u64) => Call<u64>;
     /// Answered with as many bytes as it has, plus so many more.
-    ToChild Grow(Vec<u8>, u32) => Call<Vec<u8>>;
+    ToChild Grow(ByteBuf, u32) => Call<ByteBuf>;
     /// Answered after so many milliseconds, by a future.
     ToChild Nap(u64) => Call<()>;
     /// Answered after so many milliseconds of computing on a thread of its own, unless cancelled before.

@@ -1,0 +1,47 @@
+//! The greeter's protocol.
+
+use kinfolk_protocol::{Bincode, Call, Message, Protocol, ToChild, Version};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Spoken with `three-crates-greeter`.
+#[derive(Debug)]
+pub enum Greeter {}
+impl Protocol for Greeter {
+    const NAME: &'static str = "greeter";
+    const VERSION: Version = Version::new(1, 0);
+    type Init = GreeterInit;
+    type Codec = Bincode;
+}
+
+/// What the greeter must know before it can greet anybody.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct GreeterInit {
+    /// A language code as in `LANG`: `de`, or `de_AT.UTF-8`. The greeter does not start with one that it does not speak.
+    pub language: String,
+}
+
+/// Asks for a greeting.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Greet {
+    /// Who is greeted.
+    pub name: String,
+}
+impl Message for Greet {
+    type To = ToChild<Greeter>;
+    type Contract = Call<Greeting, GreetError>;
+    const NAME: &'static str = "Greet";
+    const IDEMPOTENT: bool = true;
+}
+
+/// A whole sentence.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Greeting(pub String);
+
+/// Why nobody was greeted.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
+pub enum GreetError {
+    /// The name is empty.
+    #[error("there is nobody to greet")]
+    Nobody,
+}
