@@ -3,9 +3,9 @@
 
 pub use kinfolk_link::{Delivery, Misbehaviour, Peer, SendCause, SendError, Sending, Signal, Usage};
 pub use kinfolk_protocol::{
-    Answer, Answered, Bincode, Broken, Call, ChildName, Codec, CodecError, Contract, Direction, ErrorOf, Failure,
-    Fault, FrameError, Limits, LimitsError, Message, MessageId, NameError, OneWay, PanicInfo, Payload, Protocol,
-    Refusal, Reply, ToChild, ToParent, Towards, Unanswered, Untaken, Version, WireError,
+    Answer, Answered, Bincode, Broken, Call, Cancelled, ChildName, Codec, CodecError, Contract, Direction, ErrorOf,
+    Failure, Fault, FrameError, Limits, LimitsError, Message, MessageId, NameError, OneWay, PanicInfo, Payload,
+    Protocol, Refusal, Reply, ToChild, ToParent, Towards, Unanswered, Untaken, Version, WireError,
 };
 
 /// The parent's side: start children, send and request, follow their events.
@@ -21,5 +21,5 @@ pub mod parent {
 /// The child's side: become a child, handle messages.
 #[cfg(feature = "child")]
 pub mod child {
-    pub use kinfolk_child::{Cancelled, Cx, Job, Me, ParentHandle, Result, Serve, enter, main, role};
+    pub use kinfolk_child::{Cx, Job, Me, ParentHandle, Result, Serve, enter, main, role};
 }

@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kinfolk_protocol::{Message, Protocol, ToChild};
-use thiserror::Error;
+use kinfolk_protocol::{Cancelled, Message, Protocol, ToChild};
 use tokio::task::spawn_blocking;
 
+use crate::panics;
 use crate::runtime::{ParentHandle, Runtime};
 
 /// The surroundings of one handler at work: the program's state, and its parent.
@@ -68,13 +68,16 @@ impl<M: Message, S: Send + Sync + 'static> Cx<M, S> {
         let job = Job { cx: self, cancelled: Arc::clone(&cancelled) };
         let _cancel = CancelOnDrop(cancelled);
         let working = spawn_blocking(move || {
-            let result = work(job);
+            // The panic hook has left the panic's place on this thread: it is fetched here.
+            let result = catch_unwind(AssertUnwindSafe(|| work(job)));
             drop(permit);
-            result
+            result.map_err(|panic| panics::caught(&*panic))
         });
         match working.await {
-            Ok(result) => result,
-            Err(error) => resume_unwind(error.into_panic()),
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => resume_unwind(Box::new(panic)),
+            // Only a runtime that shuts down ends such a thread's task otherwise.
+            Err(_) => std::future::pending().await,
         }
     }
 }
@@ -129,8 +132,3 @@ impl<P: Protocol, M: Message<To = ToChild<P>>, S> Job<M, S> {
         ParentHandle::new(&self.cx.runtime)
     }
 }
-
-/// Nobody waits for the answer any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the call was cancelled")]
-pub struct Cancelled;

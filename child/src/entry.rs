@@ -68,10 +68,10 @@ where
         Ok(runtime) => runtime,
         Err(error) => return complain(&Fault::from(error).context("starting the runtime")),
     };
-    let code = runtime.block_on(work(admitted, worker));
+    let result = runtime.block_on(work(admitted, worker));
     // A computation that ignores its cancel must not keep the process from leaving.
     runtime.shutdown_background();
-    code
+    result.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// [`main`] for a program that has a runtime already, such as under `#[tokio::main]`. Call it first: it blocks its
@@ -89,12 +89,13 @@ where
     Fut: Future<Output = Result>,
 {
     match pass::<P>() {
-        Ok(admitted) => work(admitted, worker).await,
+        Ok(admitted) => work(admitted, worker).await.unwrap_or_else(|panic| resume_unwind(panic)),
         Err(error) => turned_away::<P>(&error),
     }
 }
 
-async fn work<P, F, Fut>(admitted: Admitted<P>, worker: F) -> ExitCode
+/// Runs the worker and says goodbye. A panic of the worker's comes back as the error.
+async fn work<P, F, Fut>(admitted: Admitted<P>, worker: F) -> std::thread::Result<ExitCode>
 where
     P: Protocol,
     F: FnOnce(Me<P>) -> Fut,
@@ -103,12 +104,12 @@ where
     let Admitted { link, name, init, ours, theirs } = admitted;
     let transport: Arc<dyn Transport> = match Socket::new(link) {
         Ok(socket) => Arc::new(socket),
-        Err(error) => return complain(&Fault::from(error).context("setting up the link")),
+        Err(error) => return Ok(complain(&Fault::from(error).context("setting up the link"))),
     };
     let reader = Reader::new(Arc::clone(&transport), ours.max_message);
     let conn = Arc::new(Conn::new(transport, Peer::Parent, &ours, &theirs));
     if let Err(error) = panics::install(&conn) {
-        return complain(&Fault::from(error).context("setting up the link"));
+        return Ok(complain(&Fault::from(error).context("setting up the link")));
     }
     let runtime = Runtime::new(conn);
     let driver = tokio::spawn(Arc::clone(&runtime).drive(reader));
@@ -117,12 +118,11 @@ where
     let result = AssertUnwindSafe(async { worker(me).await }).catch_unwind().await;
     leave(&runtime, &result).await;
     driver.abort();
-    match result {
-        Ok(Ok(())) if runtime.was_ready() => ExitCode::SUCCESS,
-        Ok(Ok(())) => ExitCode::FAILURE,
-        Ok(Err(fault)) => complain(&fault),
-        Err(panic) => resume_unwind(panic),
-    }
+    result.map(|result| match result {
+        Ok(()) if runtime.was_ready() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
+        Err(fault) => complain(&fault),
+    })
 }
 
 /// Tells the parent how the initialization failed, if it did, and writes what is left.
@@ -135,6 +135,7 @@ async fn leave(runtime: &Runtime, result: &std::thread::Result<Result>) {
         };
         runtime.conn.control(Kind::InitFailed, &mut InitFailed { fault }.encode());
     }
+    runtime.conn.last_grant();
     runtime.conn.close();
     // A parent that does not read for so long is not going to.
     let _ = timeout(FLUSH_LIMIT, runtime.conn.flushed()).await;

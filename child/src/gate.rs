@@ -3,22 +3,19 @@
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::thread;
 use std::time::Duration;
 
-use kinfolk_link::{CONNECT_VARIABLE, claim, connect, end_own_group, peer_is_gone};
+use kinfolk_link::{CONNECT_VARIABLE, claim, connect, set_process_name, waiting_role};
 use kinfolk_protocol::{
     ChildName, Codec, CodecError, FrameError, HEADER_LEN, Header, Hello, Init, Kind, Limits, NameError, PREAMBLE,
     PREAMBLE_LEN, Protocol, Token, WireError, check_preamble,
 };
 use thiserror::Error;
 
+use crate::orphan;
+
 /// How long the parent may take to answer. It answers at once unless it is stopped or not kinfolk's.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
-/// How long a child outlives its parent, so that what it is doing can come to an end.
-const ORPHAN_GRACE: Duration = Duration::from_millis(500);
-/// The watching thread calls two system calls: it needs next to no stack.
-const WATCH_STACK: usize = 32 * 1024;
 
 /// A child past the gate.
 #[derive(Debug)]
@@ -57,13 +54,18 @@ pub(crate) enum GateError {
 
 /// Finds the link, says hello, and waits for the init value. Blocks.
 pub(crate) fn pass<P: Protocol>() -> Result<Admitted<P>, GateError> {
+    let plays_a_role = waiting_role().is_some();
     let (link, token) = find_link()?;
     let link = UnixStream::from(link);
     let ours = Limits::default();
     let init = greet(&link, &Hello::of::<P>(std::process::id(), token, ours))?;
     let name = ChildName::new(&init.name).map_err(GateError::Name)?;
+    if plays_a_role {
+        // Run by way of `/proc/self/exe`, every role of a program would be called `exe`.
+        set_process_name(name.as_str());
+    }
     let value = P::Codec::decode(&init.value).map_err(GateError::Init)?;
-    watch_parent(&link).map_err(GateError::Watch)?;
+    orphan::watch(&link).map_err(GateError::Watch)?;
     Ok(Admitted { link: link.into(), name, init: value, ours, theirs: init.limits })
 }
 
@@ -102,17 +104,4 @@ fn read<const N: usize>(mut link: &UnixStream) -> Result<[u8; N], GateError> {
     let mut bytes = [0; N];
     link.read_exact(&mut bytes).map_err(GateError::Ended)?;
     Ok(bytes)
-}
-
-/// A thread of its own, so that a program that computes, or blocks its runtime, ends with its parent all the same.
-fn watch_parent(link: &UnixStream) -> io::Result<()> {
-    let link = OwnedFd::from(link.try_clone()?);
-    let watch = move || {
-        // An error leaves nothing to watch by; the end of the link still reaches the runtime.
-        if peer_is_gone(&link).is_ok() {
-            thread::sleep(ORPHAN_GRACE);
-            end_own_group();
-        }
-    };
-    thread::Builder::new().name("kinfolk-watch".to_owned()).stack_size(WATCH_STACK).spawn(watch).map(drop)
 }

@@ -31,17 +31,29 @@ struct Typed<M, S, F> {
     message: PhantomData<fn(M)>,
 }
 
-/// Decodes and handles one message on the task of its own that polls this.
-async fn handle<M, S, F, Fut>(handler: Arc<F>, cx: Cx<M, S>, payload: Bytes) -> Result<Answer<M>, Failure>
+/// Decodes and handles one message, and passes on what its handler returned. All three run the program's code, so a
+/// panic in any of them becomes a failure of this message alone.
+async fn handle<M, S, F, Fut, T, Then>(
+    handler: Arc<F>,
+    cx: Cx<M, S>,
+    payload: Bytes,
+    then: impl FnOnce(Answer<M>) -> Then,
+) -> Result<T, Failure>
 where
     M: Message,
     F: Fn(Cx<M, S>, M) -> Fut,
     Fut: Future<Output = Answer<M>>,
+    Then: Future<Output = T>,
 {
-    let message = CodecOf::<M>::decode::<M>(&payload).map_err(|error| Failure::BadMessage(error.to_string()))?;
-    drop(payload);
-    let handled = AssertUnwindSafe(async { handler(cx, message).await }).catch_unwind().await;
-    handled.map_err(|panic| Failure::Panicked(panics::caught(&*panic)))
+    let handling = async {
+        let message = CodecOf::<M>::decode::<M>(&payload).map_err(|error| Failure::BadMessage(error.to_string()))?;
+        drop(payload);
+        Ok(then(handler(cx, message).await).await)
+    };
+    AssertUnwindSafe(handling)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|panic| Err(Failure::Panicked(panics::caught(&*panic))))
 }
 
 impl<M, S, F, Fut> Erased for Typed<M, S, F>
@@ -54,24 +66,24 @@ where
     fn call(&self, runtime: &Arc<Runtime>, asked: Asked) -> AbortHandle {
         let answering = Answering::new(Arc::clone(&runtime.conn), asked.call);
         let calls = runtime.calls.get().cloned();
-        let handled = handle(Arc::clone(&self.handler), Cx::new(runtime, &self.state), asked.payload);
+        let (handler, cx) = (Arc::clone(&self.handler), Cx::new(runtime, &self.state));
         tokio::spawn(async move {
             // Held until the answer is queued, so that answers nobody reads stop further handlers.
             let _permit = match calls {
                 Some(calls) => calls.acquire_owned().await.ok(),
                 None => None,
             };
-            match handled.await {
-                Ok(answer) => answering.settle::<M>(answer).await,
-                Err(failure) => answering.fail(&failure).await,
+            let settle = |answer| answering.settle::<M>(answer);
+            if let Err(failure) = handle(handler, cx, asked.payload, settle).await {
+                answering.fail(&failure).await;
             }
         })
         .abort_handle()
     }
 
     fn message(&self, runtime: &Arc<Runtime>, payload: Bytes) -> Handling {
-        let handled = handle(Arc::clone(&self.handler), Cx::new(runtime, &self.state), payload);
-        async move { handled.await.map(drop) }.boxed()
+        let cx = Cx::new(runtime, &self.state);
+        handle(Arc::clone(&self.handler), cx, payload, |_| std::future::ready(())).boxed()
     }
 }
 

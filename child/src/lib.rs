@@ -45,7 +45,9 @@ mod runtime;
 mod gate;
 mod panics;
 
-pub use cx::{Cancelled, Cx, Job};
+mod orphan;
+
+pub use cx::{Cx, Job};
 pub use entry::{Result, enter, main, role};
 pub use me::Me;
 pub use runtime::ParentHandle;

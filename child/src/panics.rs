@@ -10,6 +10,8 @@ use std::time::Duration;
 use kinfolk_link::{Conn, at_exit};
 use kinfolk_protocol::{Kind, PanicInfo};
 
+use crate::orphan;
+
 /// How long a process that is about to end may wait for its parent to read.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
@@ -40,6 +42,7 @@ extern "C" fn flush() {
     if let Some(conn) = CONN.get().and_then(Weak::upgrade) {
         conn.flush_blocking(FLUSH_LIMIT);
     }
+    orphan::end_group_if_orphaned();
 }
 
 fn report(info: &PanicHookInfo<'_>) {
@@ -55,9 +58,15 @@ fn report(info: &PanicHookInfo<'_>) {
     LAST.set(Some(panic));
 }
 
-/// The panic that was just caught on this thread.
+/// The panic that was just caught on this thread, or was caught on another one and carried here.
 pub(crate) fn caught(payload: &(dyn Any + Send)) -> PanicInfo {
-    LAST.take().unwrap_or_else(|| PanicInfo::new(text(payload), String::new(), String::new()))
+    if let Some(panic) = payload.downcast_ref::<PanicInfo>() {
+        return panic.clone();
+    }
+    let text = text(payload);
+    // The last one of this thread may have been caught by somebody else.
+    let last = LAST.take().filter(|last| last.message == text);
+    last.unwrap_or_else(|| PanicInfo::new(text, String::new(), String::new()))
 }
 
 fn text(payload: &(dyn Any + Send)) -> String {

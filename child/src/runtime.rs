@@ -74,7 +74,8 @@ impl Runtime {
                 biased;
                 frame = reader.next() => frame,
                 _ = &mut write, if writing => {
-                    // What the parent sent before it ended is still to be read.
+                    // Nothing is sent any more; what the parent sent before it ended is still to be read.
+                    self.conn.close();
                     writing = false;
                     continue;
                 }
@@ -91,6 +92,8 @@ impl Runtime {
         }
         self.conn.close();
         self.conn.end_calls();
+        // Nobody writes any more, so nobody may wait for it.
+        self.conn.finish();
         self.phase.send_replace(Phase::Gone);
     }
 
@@ -106,7 +109,9 @@ impl Runtime {
                     open
                 });
             }
-            received => self.dispatch(received),
+            received @ (Received::Call(_) | Received::Message { .. }) => self.dispatch(received),
+            // What only a child says means nothing from a parent.
+            _ => {}
         }
         Ok(true)
     }

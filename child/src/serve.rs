@@ -90,8 +90,8 @@ impl<P: Protocol, S: Send + Sync + 'static> Serve<P, S> {
     /// None so far: the result has the type of a worker's, so that it can be its last expression.
     ///
     /// # Cancel safety
-    /// Dropping the future stops serving: calls that run are dropped with the process, messages that were sent are
-    /// still written.
+    /// Dropping the future does not stop the handlers: they go on until the worker returns. Then calls that run are
+    /// dropped with the process, and messages that were sent are still written.
     pub async fn run(self) -> Result<(), Fault> {
         let runtime = Arc::clone(&self.parent.runtime);
         let welcomed = self.handlers.welcomed();
@@ -106,6 +106,8 @@ impl<P: Protocol, S: Send + Sync + 'static> Serve<P, S> {
                 let _ = letters.await;
                 runtime.conn.idle().await;
                 runtime.conn.last_grant();
+                // Nothing is accepted after this, so nothing accepted is left behind.
+                runtime.conn.close();
                 runtime.conn.flushed().await;
             };
             tokio::select! {

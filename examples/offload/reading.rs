@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use kinfolk::child::Cancelled;
+use kinfolk::Cancelled;
 
 use crate::protocols::FileError;
 

@@ -70,13 +70,15 @@ impl Endpoint {
     pub async fn accept(&self) -> io::Result<Visitor> {
         loop {
             let stream = self.listener.accept().await?;
-            let peer = stream.peer_creds()?;
+            // A visitor that has left again must not keep others out.
+            let Ok(peer) = stream.peer_creds() else { continue };
             let ours = rustix::process::geteuid().as_raw();
             let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
             let (Some(pid), Some(uid)) = (pid, peer.euid()) else { continue };
             if uid == ours {
                 let interprocess::local_socket::tokio::Stream::UdSocket(stream) = stream;
-                return Ok(Visitor { link: OwnedFd::try_from(stream)?, pid });
+                let Ok(link) = OwnedFd::try_from(stream) else { continue };
+                return Ok(Visitor { link, pid });
             }
         }
     }

@@ -29,7 +29,7 @@ pub use inherited::{InheritedPair, LINK_VARIABLE, ROLE_VARIABLE, claim, is_waiti
 pub use memory::Memory;
 pub use reader::Reader;
 pub use sync::lock;
-pub use sys::{Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_is_gone, reap};
+pub use sys::{Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_is_gone, reap, set_process_name};
 pub use transport::Transport;
 pub use writer::{Bounds, Writer};
 

@@ -134,7 +134,12 @@ impl Reader {
             return Ok(None);
         }
         self.header = None;
-        Ok(Some(Frame { header, payload: self.buffer.split_to(length).freeze() }))
+        let payload = self.buffer.split_to(length).freeze();
+        if length > READ_SIZE {
+            // A long payload keeps its buffer to itself: the small ones after it must not keep it alive.
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
+        Ok(Some(Frame { header, payload }))
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {

@@ -8,10 +8,9 @@ use kinfolk_link::{Conn, Peer, Socket, Transport, Visitor};
 use kinfolk_protocol::{ChildName, Hello, Kind, Limits, Refusal};
 use tokio::time::timeout;
 
-use crate::driver::{LinkSide, Outputs};
+use crate::driver::{Joined, LinkSide, Outputs};
 use crate::error::StartError;
 use crate::invitation::Invitation;
-use crate::parent::Joined;
 use crate::process::Process;
 
 /// A visitor says hello at once; one that does not must not keep others out.
@@ -49,6 +48,8 @@ async fn welcome(
     visitor: Visitor,
     limits: Limits,
 ) -> io::Result<Option<Joined>> {
+    // At once, while the visitor's number is most certainly its own. One that has ended already has no descriptor.
+    let Ok(process) = Process::attached(visitor.pid) else { return Ok(None) };
     let transport: Arc<dyn Transport> = Arc::new(Socket::new(visitor.link)?);
     let mut link = LinkSide::new(Arc::clone(&transport), limits.max_message);
     let Ok(Some(hello)) = timeout(HELLO_LIMIT, link.introduce()).await else { return Ok(None) };
@@ -56,8 +57,6 @@ async fn welcome(
         turn_away(name, transport, hello);
         return Ok(None);
     }
-    // A visitor that has ended already has no descriptor to be had.
-    let Ok(process) = Process::attached(visitor.pid) else { return Ok(None) };
     Ok(Some(Joined { process, link, outputs: Outputs::new(None, None) }))
 }
 

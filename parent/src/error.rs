@@ -244,11 +244,6 @@ pub enum CallError<E> {
         /// What is wrong, in words.
         reason: String,
     },
-    /// The child dropped its handler, as it was leaving.
-    Cancelled {
-        /// The call.
-        call: CallSite,
-    },
     /// The link ended before there was an answer, and the process lives on, for now.
     Disconnected {
         /// The call.
@@ -327,7 +322,6 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             }
             Self::BadMessage { call, reason } => write!(f, "{call} could not be delivered: {reason}"),
             Self::BadReply { call, reason } => write!(f, "the reply to {call} cannot be read: {reason}"),
-            Self::Cancelled { call } => write!(f, "{call} was dropped by the child, which was leaving"),
             Self::Disconnected { call, delivery } => {
                 write!(f, "{call} was not answered before the link ended ({})", words(*delivery))
             }

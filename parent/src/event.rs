@@ -88,8 +88,13 @@ pub struct Unhandled {
     payload: Bytes,
 }
 
+/// Copied when it is kept, in bytes.
+const SMALL: usize = 8 * 1024;
+
 impl Unhandled {
     pub(crate) fn new(message: MessageId, payload: Bytes) -> Self {
+        // A small message must not keep the whole buffer it was read into alive for as long as nobody reads it.
+        let payload = if payload.len() < SMALL { Bytes::copy_from_slice(&payload) } else { payload };
         Self { message, payload }
     }
 

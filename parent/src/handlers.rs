@@ -36,7 +36,8 @@ impl<M: Message> fmt::Debug for Cx<M> {
 }
 
 impl<P: Protocol, M: Message<To = ToParent<P>>> Cx<M> {
-    /// The child the message came from.
+    /// The child the message came from. A handler that waits for its end (`shutdown`, `kill`, `wait`) waits for
+    /// itself, for one grace: leave that to another task.
     #[must_use]
     pub fn child(&self) -> Child<P> {
         Child::new(Arc::clone(&self.shared))
@@ -91,15 +92,18 @@ where
     F: Fn(Cx<M>, M) -> Fut,
     Fut: Future<Output = ()>,
 {
-    let message = CodecOf::<M>::decode::<M>(&payload).map_err(|error| Failure::BadMessage(error.to_string()))?;
-    drop(payload);
-    let cx = Cx { shared, message: PhantomData };
-    let handled = AssertUnwindSafe(async { handler(cx, message).await }).catch_unwind().await;
-    handled.map_err(|panic| {
+    // Decoding runs the program's code too: a panic in either fails this message alone.
+    let handling = async {
+        let message = CodecOf::<M>::decode::<M>(&payload).map_err(|error| Failure::BadMessage(error.to_string()))?;
+        drop(payload);
+        handler(Cx { shared, message: PhantomData }, message).await;
+        Ok(())
+    };
+    AssertUnwindSafe(handling).catch_unwind().await.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
         // Its place was printed by this program's own panic hook.
-        Failure::Panicked(PanicInfo::new(text, String::new(), String::new()))
+        Err(Failure::Panicked(PanicInfo::new(text, String::new(), String::new())))
     })
 }
 

@@ -5,8 +5,7 @@
 //! tells how it ended. `docs/lifecycle.md` has every step with its bound.
 #![forbid(unsafe_code)]
 
-// Modules import only from those listed below them, but for handles: `child` and `handlers` name each other, since a
-// handler is given the handle of its child.
+// Modules import only from those listed below them.
 mod parent;
 
 mod attach;
@@ -14,19 +13,23 @@ mod driver;
 
 mod spec;
 
-mod child;
 mod handlers;
+
+mod child;
 mod request;
 
 mod events;
 mod shared;
 
-mod event;
 mod log;
 
-mod error;
-mod launch;
+mod event;
+
 mod process;
+
+mod launch;
+
+mod error;
 
 mod program;
 mod stdio;

@@ -53,7 +53,7 @@ pub(crate) enum Cue {
 pub(crate) enum Action {
     /// Send `Drain`; let nothing new in.
     Drain,
-    /// End both directions of the link.
+    /// End our direction of the link: the child finds that nobody is there any more.
     CutLink,
     /// Tell the open calls that the link has ended.
     FailCalls,
@@ -89,6 +89,13 @@ enum Stage {
     Over,
 }
 
+/// Beyond any wait that anybody will see the end of; an `Instant` cannot hold every `Duration`.
+const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+
+fn after(now: Instant, limit: Duration) -> Instant {
+    now.checked_add(limit).unwrap_or_else(|| now + FOR_EVER)
+}
+
 /// The life of one child.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
@@ -101,7 +108,7 @@ pub(crate) struct Lifecycle {
 impl Lifecycle {
     /// A child that was just spawned.
     pub(crate) fn new(patience: Patience, now: Instant) -> Self {
-        let deadline = Some(now + patience.handshake);
+        let deadline = Some(after(now, patience.handshake));
         Self { stage: Stage::Greeting, deadline, patience, why: None }
     }
 
@@ -113,11 +120,6 @@ impl Lifecycle {
     /// Why we signalled it, if we did.
     pub(crate) fn why(&self) -> Option<Why> {
         self.why
-    }
-
-    /// True before READY.
-    pub(crate) fn is_starting(&self) -> bool {
-        matches!(self.stage, Stage::Greeting | Stage::Starting)
     }
 
     /// Takes what happened and says what is to be done. What has no meaning in a stage changes nothing.
@@ -145,8 +147,8 @@ impl Lifecycle {
             }
             (Stage::Draining(Wish::Leave), Cue::Deadline) => self.terminate(Why::Shutdown, now),
             (Stage::Draining(Wish::EndLink), Cue::Deadline) => {
-                self.deadline = Some(now + LINGER);
-                self.enter(Stage::Lingering, self.deadline, Some(Action::CutLink))
+                self.wait(Stage::Lingering, LINGER, now);
+                Some(Action::CutLink)
             }
 
             (Stage::Lingering | Stage::Leaving | Stage::Terminating, Cue::LinkEnded) => None,
@@ -171,21 +173,21 @@ impl Lifecycle {
     }
 
     fn wait(&mut self, stage: Stage, limit: Duration, now: Instant) -> Option<Action> {
-        self.enter(stage, Some(now + limit), None)
+        self.enter(stage, Some(after(now, limit)), None)
     }
 
     fn drain(&mut self, wish: Wish, now: Instant) -> Option<Action> {
-        self.enter(Stage::Draining(wish), Some(now + self.patience.grace), Some(Action::Drain))
+        self.enter(Stage::Draining(wish), Some(after(now, self.patience.grace)), Some(Action::Drain))
     }
 
     fn terminate(&mut self, why: Why, now: Instant) -> Option<Action> {
         self.why = Some(why);
-        self.enter(Stage::Terminating, Some(now + self.patience.grace), Some(Action::Terminate))
+        self.enter(Stage::Terminating, Some(after(now, self.patience.grace)), Some(Action::Terminate))
     }
 
     fn kill(&mut self, why: Why, now: Instant) -> Option<Action> {
         self.why = Some(why);
-        self.enter(Stage::Killing, Some(now + KILL_LIMIT), Some(Action::Kill))
+        self.enter(Stage::Killing, Some(after(now, KILL_LIMIT)), Some(Action::Kill))
     }
 }
 

@@ -41,6 +41,10 @@ pub(crate) struct Log {
     issued: u64,
     /// Dropped while nobody read: told to the first reader.
     unseen: u64,
+    /// Messages and errors that came before `Ready`: told after it.
+    early: Vec<ChildEvent>,
+    open: bool,
+    closed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +61,38 @@ struct Reader {
 pub(crate) type Freed = Vec<usize>;
 
 impl Log {
-    /// Appends an event and wakes the readers.
+    /// Appends an event and wakes the readers. Messages and errors wait for `Ready`, or for the end if it never comes;
+    /// nothing follows `Exited`.
     pub(crate) fn push(&mut self, event: ChildEvent) {
+        if self.closed {
+            return;
+        }
+        match &event {
+            ChildEvent::Spawned { .. } | ChildEvent::Output { .. } => self.append(event),
+            ChildEvent::Ready => {
+                self.append(event);
+                self.open();
+            }
+            ChildEvent::Disconnected(_) | ChildEvent::Exited(_) => {
+                self.open();
+                self.closed = matches!(event, ChildEvent::Exited(_));
+                self.append(event);
+            }
+            _ if self.open => self.append(event),
+            // The window and the handler table bound messages; errors are dropped like others.
+            _ if self.early.len() < KEPT || matches!(event, ChildEvent::Message(_)) => self.early.push(event),
+            _ => self.unseen += 1,
+        }
+    }
+
+    fn open(&mut self) {
+        self.open = true;
+        for event in std::mem::take(&mut self.early) {
+            self.append(event);
+        }
+    }
+
+    fn append(&mut self, event: ChildEvent) {
         let number = self.next;
         self.next += 1;
         match class(&event) {
@@ -106,16 +140,17 @@ impl Log {
         let Some((_, reader)) = self.readers.iter_mut().find(|(known, _)| *known == id) else {
             return Poll::Ready((None, Freed::new()));
         };
-        if reader.lost > 0 {
-            let count = std::mem::take(&mut reader.lost);
-            return Poll::Ready((Some(ChildEvent::Missed { count }), Freed::new()));
-        }
         let first = |(number, _): &&(u64, ChildEvent)| *number >= reader.next;
         let (kept, other) = (self.lifecycle.iter().find(first), self.rest.iter().find(first));
         let found = match (kept, other) {
             (Some(kept), Some(other)) => Some(if kept.0 < other.0 { kept } else { other }),
             (kept, other) => kept.or(other),
         };
+        let lifecycle = found.is_some_and(|(_, event)| class(event) == Class::Lifecycle);
+        if reader.lost > 0 && !lifecycle {
+            let count = std::mem::take(&mut reader.lost);
+            return Poll::Ready((Some(ChildEvent::Missed { count }), Freed::new()));
+        }
         match found {
             Some((number, event)) => {
                 reader.next = number + 1;
@@ -175,6 +210,29 @@ mod tests {
         }
     }
 
+    fn ready() -> Log {
+        let mut log = Log::default();
+        log.push(ChildEvent::Ready);
+        log
+    }
+
+    #[test]
+    fn messages_of_the_initialization_follow_ready_and_nothing_follows_exited() {
+        let mut log = Log::default();
+        log.push(message(1));
+        log.push(line(1));
+        log.push(ChildEvent::Ready);
+        log.push(message(2));
+        let reader = log.subscribe();
+        let order: Vec<String> = (0..5).map(|_| next(&mut log, reader).0).collect();
+        assert_eq!(order, ["1", "Ready", "message", "message", "pending"]);
+        log.push(ChildEvent::Disconnected(crate::event::Disconnected::Closed));
+        log.closed = true;
+        log.push(message(3));
+        assert_eq!(next(&mut log, reader).0, "Disconnected(Closed)");
+        assert_eq!(next(&mut log, reader).0, "pending");
+    }
+
     #[test]
     fn every_reader_begins_with_the_first_event() {
         let mut log = Log::default();
@@ -193,10 +251,13 @@ mod tests {
 
     #[test]
     fn a_message_keeps_its_credit_until_every_reader_has_seen_it() {
-        let mut log = Log::default();
+        let mut log = ready();
         log.push(message(10));
         let first = log.subscribe();
         let second = log.subscribe();
+        for reader in [first, second] {
+            assert_eq!(next(&mut log, reader).0, "Ready");
+        }
         assert_eq!(next(&mut log, first).1, Freed::new());
         assert_eq!(next(&mut log, second).1, vec![10]);
         log.push(message(20));
@@ -206,10 +267,11 @@ mod tests {
 
     #[test]
     fn without_readers_messages_are_held_and_output_is_bounded() {
-        let mut log = Log::default();
+        let mut log = ready();
         log.push(message(1));
         (0..KEPT + 3).for_each(|n| log.push(line(n)));
         let reader = log.subscribe();
+        assert_eq!(next(&mut log, reader).0, "Ready");
         assert_eq!(next(&mut log, reader).0, "Missed { count: 3 }");
         assert_eq!(next(&mut log, reader).0, "message");
         assert_eq!(next(&mut log, reader).0, "3");
@@ -217,8 +279,9 @@ mod tests {
 
     #[test]
     fn a_slow_reader_loses_output_with_a_count_and_nothing_else() {
-        let mut log = Log::default();
+        let mut log = ready();
         let slow = log.subscribe();
+        assert_eq!(next(&mut log, slow).0, "Ready");
         log.push(message(1));
         (0..KEPT + 5).for_each(|n| log.push(line(n)));
         assert_eq!(next(&mut log, slow).0, "Missed { count: 5 }");

@@ -13,7 +13,7 @@ use kinfolk_protocol::{ChildName, Expected, Limits, Protocol};
 
 use crate::attach::attach;
 use crate::child::Child;
-use crate::driver::{self, Beginning, LinkSide, Outputs};
+use crate::driver::{self, Beginning, Joined, LinkSide, Outputs};
 use crate::error::StartError;
 use crate::launch::Launch;
 use crate::process::{Process, Started};
@@ -105,11 +105,21 @@ impl Drop for Reservation {
     }
 }
 
-/// A link and a process that have found each other.
-pub(crate) struct Joined {
-    pub(crate) process: Process,
-    pub(crate) link: LinkSide,
-    pub(crate) outputs: Outputs,
+/// Wishes a child gone whose start nobody waits for any more.
+struct KillOnDrop(Option<Arc<Shared>>);
+
+impl KillOnDrop {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.0 {
+            shared.wish(Wish::Kill);
+        }
+    }
 }
 
 impl Parent {
@@ -174,6 +184,8 @@ impl Parent {
         let Joined { process, link, outputs } = joined;
         let shared = Arc::new(Shared::new(name, protocol, Arc::new(process), spawned));
         self.adopt(&shared)?;
+        // Beyond the driver's own notice: READY may have come a moment before this future is dropped.
+        let unless_started = KillOnDrop(Some(Arc::clone(&shared)));
         let started = driver::start(Beginning {
             shared: Arc::clone(&shared),
             link,
@@ -187,7 +199,10 @@ impl Parent {
             on_end: Box::new(move || drop(reservation)),
         });
         match started.await {
-            Ok(result) => result.map(|()| shared),
+            Ok(result) => {
+                unless_started.disarm();
+                result.map(|()| shared)
+            }
             // The task ends without a word only if the runtime is being shut down.
             Err(_) => Err(StartError::ShuttingDown { child: shared.name.clone() }),
         }
@@ -244,8 +259,8 @@ impl Parent {
     /// first poll on.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the `Parent`: what is left is killed.
-    pub async fn shutdown(self) -> Vec<Arc<ExitReport>> {
+    /// Dropping the future does not take the shutdown back.
+    pub async fn shutdown(&self) -> Vec<Arc<ExitReport>> {
         let all = self.close();
         for shared in &all {
             shared.wish(Wish::Shutdown);

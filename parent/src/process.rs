@@ -5,7 +5,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use kinfolk_link::{LINK_VARIABLE, Pidfd, ROLE_VARIABLE, Reaped, Signal, kill_group, lock, reap};
@@ -17,7 +18,8 @@ use crate::stdio::Lines;
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: u32,
-    pidfd: Pidfd,
+    /// Gone once the process has been reaped, so that a handle that is kept holds no descriptor.
+    pidfd: Mutex<Option<Arc<Pidfd>>>,
     state: Mutex<State>,
 }
 
@@ -55,6 +57,10 @@ impl Process {
         command.env(LINK_VARIABLE, id).stdin(link).process_group(0);
         if let Some(role) = role {
             command.env(ROLE_VARIABLE, role);
+            if launch.argv0.is_none() {
+                // In place of `/proc/self/exe`, by which it is run.
+                command.arg0(std::env::args_os().next().unwrap_or_else(|| program.into()));
+            }
         }
         let (out, stdout) = launch.stdout.open()?;
         let (err, stderr) = launch.stderr.open()?;
@@ -64,7 +70,7 @@ impl Process {
         let pid = child.id();
         match Pidfd::open(pid) {
             Ok(pidfd) => {
-                let process = Self { pid, pidfd, state: Mutex::new(State::Ours) };
+                let process = Self { pid, pidfd: Mutex::new(Some(Arc::new(pidfd))), state: Mutex::new(State::Ours) };
                 Ok(Started { process, stdout, stderr })
             }
             Err(error) => {
@@ -78,7 +84,8 @@ impl Process {
 
     /// A process that was started by somebody else.
     pub(crate) fn attached(pid: u32) -> io::Result<Self> {
-        Ok(Self { pid, pidfd: Pidfd::open(pid)?, state: Mutex::new(State::Foreign) })
+        let pidfd = Mutex::new(Some(Arc::new(Pidfd::open(pid)?)));
+        Ok(Self { pid, pidfd, state: Mutex::new(State::Foreign) })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -87,8 +94,21 @@ impl Process {
 
     /// Waits until the process has ended; it is not reaped by that.
     pub(crate) async fn ended(&self) {
-        // A descriptor that cannot be watched any more has nothing to wait for.
-        let _ = self.pidfd.ended().await;
+        if let Some(pidfd) = self.pidfd() {
+            // A descriptor that cannot be watched any more has nothing to wait for.
+            let _ = pidfd.ended().await;
+        }
+    }
+
+    fn pidfd(&self) -> Option<Arc<Pidfd>> {
+        lock(&self.pidfd).clone()
+    }
+
+    fn signal_alone(&self, signal: Signal) {
+        if let Some(pidfd) = self.pidfd() {
+            // An error means that the process is gone.
+            let _ = pidfd.signal(signal);
+        }
     }
 
     /// Sends a signal to the group, or to an attached process alone. Under the lock, so that the process is not reaped
@@ -96,13 +116,20 @@ impl Process {
     pub(crate) fn signal(&self, signal: Signal) {
         // An error means that the process or its group is gone already, which is what a signal is for.
         match &*lock(&self.state) {
-            State::Ours => drop(kill_group(self.pid, signal)),
-            State::Foreign => drop(self.pidfd.signal(signal)),
+            State::Ours => {
+                let missed = kill_group(self.pid, signal).is_err();
+                // The child may have left its group, and a group without it may be there all the same.
+                if missed || signal == Signal::KILL {
+                    self.signal_alone(signal);
+                }
+            }
+            State::Foreign => self.signal_alone(signal),
             State::Reaped(_) | State::Lost => {}
         }
     }
 
-    /// Takes the status of a process that has ended. `None` if there is none to be had.
+    /// Takes the status of a process that has ended. `None` if there is none to be had. Called at the very end: of a
+    /// foreign process nothing is known any more.
     pub(crate) fn reap(&self) -> Option<Reaped> {
         let mut state = lock(&self.state);
         if let State::Ours = *state {
@@ -112,16 +139,32 @@ impl Process {
                 Err(_) => *state = State::Lost,
             }
         }
+        if !matches!(*state, State::Ours) {
+            lock(&self.pidfd).take();
+        }
         match *state {
             State::Reaped(reaped) => Some(reaped),
             _ => None,
         }
     }
 
-    /// Waits for the end without a runtime, for at most `limit`, and reaps.
-    pub(crate) fn reap_within(&self, limit: Duration) {
-        if matches!(*lock(&self.state), State::Ours) && self.pidfd.ended_within(limit) {
-            self.reap();
+    /// Waits for the end without a runtime, for at most `limit`, and reaps. A process that takes longer is left to a
+    /// thread, or it would stay a zombie.
+    pub(crate) fn reap_within(self: &Arc<Self>, limit: Duration) {
+        let Some(pidfd) = self.pidfd() else { return };
+        if !matches!(*lock(&self.state), State::Ours) {
+            return;
         }
+        if pidfd.ended_within(limit) {
+            self.reap();
+            return;
+        }
+        let process = Arc::clone(self);
+        let wait = move || {
+            pidfd.ended_within(Duration::MAX);
+            process.reap();
+        };
+        // Without a thread it stays a zombie until we end.
+        let _ = thread::Builder::new().name("kinfolk-reap".to_owned()).spawn(wait);
     }
 }

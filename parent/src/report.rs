@@ -84,6 +84,8 @@ pub enum Why {
     StartDropped,
     /// The `Parent` was dropped.
     ParentDropped,
+    /// The runtime that looked after it was shut down.
+    RuntimeEnded,
 }
 
 impl ExitStatus {
@@ -150,7 +152,7 @@ impl fmt::Display for EndedBy {
         match self {
             Self::Us(why) => write!(f, "by its parent: {why}"),
             Self::Itself => f.write_str("by itself"),
-            Self::OomLikely => f.write_str("by a SIGKILL from outside, most likely out of memory"),
+            Self::OomLikely => f.write_str("by a SIGKILL from outside, possibly out of memory"),
             Self::Unknown => f.write_str("from outside"),
         }
     }
@@ -167,6 +169,7 @@ impl fmt::Display for Why {
             Self::InitTimeout => "it was not ready in time",
             Self::StartDropped => "nobody waited for its start any more",
             Self::ParentDropped => "the `Parent` was dropped",
+            Self::RuntimeEnded => "the runtime that looked after it was shut down",
         })
     }
 }

@@ -155,8 +155,8 @@ impl<M: Message> Pending<M> {
             CallOutcome::Failed(Failure::Panicked(panic)) => CallError::Panicked { call: call(), panic },
             CallOutcome::Failed(Failure::BadAnswer(reason)) => bad_reply(reason),
             CallOutcome::Lost(delivery) => self.lost(delivery),
-            // Abandoned, or a reason that a later version of the child knows.
-            _ => CallError::Cancelled { call: call() },
+            CallOutcome::Failed(failure) => bad_reply(format!("an unknown failure: {failure:?}")),
+            _ => self.lost(Delivery::Sent),
         })
     }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use bytes::{Buf, BytesMut};
 use tokio::net::unix::pipe::{Receiver, pipe};
+use tokio::task::coop::consume_budget;
 
 /// Where one of a child's output streams goes. The link is a descriptor of its own, so both streams are the
 /// program's.
@@ -71,18 +72,22 @@ impl Stdio {
 
 /// The longest line, in bytes.
 const MAX_LINE: usize = 16 * 1024;
+/// Asked for at once.
+const READ_SIZE: usize = 8 * 1024;
 
 /// Lines out of a pipe.
 #[derive(Debug)]
 pub(crate) struct Lines {
     pipe: Receiver,
     buffer: BytesMut,
+    /// How much of it is known to hold no end of line.
+    scanned: usize,
     ended: bool,
 }
 
 impl Lines {
     fn new(pipe: Receiver) -> Self {
-        Self { pipe, buffer: BytesMut::new(), ended: false }
+        Self { pipe, buffer: BytesMut::new(), scanned: 0, ended: false }
     }
 
     /// The next line, without its end. `None` at the end of the stream.
@@ -91,6 +96,8 @@ impl Lines {
     pub(crate) async fn next(&mut self) -> Option<String> {
         loop {
             if let Some(line) = self.buffered() {
+                // A pipe that is never empty is always ready: this is where its reader lets others run.
+                consume_budget().await;
                 return Some(line);
             }
             if self.ended || self.pipe.readable().await.is_err() {
@@ -112,8 +119,15 @@ impl Lines {
         }
     }
 
+    /// What has arrived of a line that has not ended.
+    pub(crate) fn rest(&mut self) -> Option<String> {
+        let length = self.buffer.len();
+        (length > 0).then(|| self.cut(length, length))
+    }
+
     /// Reads once. False if nothing was there.
     fn fill(&mut self) -> bool {
+        self.buffer.reserve(READ_SIZE);
         match self.pipe.try_read_buf(&mut self.buffer) {
             Ok(count) => self.ended = count == 0,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
@@ -123,16 +137,24 @@ impl Lines {
     }
 
     fn buffered(&mut self) -> Option<String> {
-        let end = self.buffer.iter().position(|byte| *byte == b'\n');
+        let end = self.buffer[self.scanned..].iter().position(|byte| *byte == b'\n').map(|at| self.scanned + at);
         let (length, skip) = match end {
             Some(end) if end <= MAX_LINE => (end, end + 1),
             _ if self.buffer.len() >= MAX_LINE => (MAX_LINE, MAX_LINE),
             _ if self.ended && !self.buffer.is_empty() => (self.buffer.len(), self.buffer.len()),
-            _ => return None,
+            _ => {
+                self.scanned = self.buffer.len();
+                return None;
+            }
         };
+        Some(self.cut(length, skip))
+    }
+
+    fn cut(&mut self, length: usize, skip: usize) -> String {
         let line = String::from_utf8_lossy(&self.buffer[..length]).trim_end_matches('\r').to_owned();
         self.buffer.advance(skip);
-        Some(line)
+        self.scanned = 0;
+        line
     }
 }
 

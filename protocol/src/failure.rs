@@ -71,8 +71,6 @@ pub enum Failure {
     Panicked(PanicInfo),
     /// The answer could not be encoded, or is longer than the caller takes; in the codec's words.
     BadAnswer(String),
-    /// The peer is leaving and dropped the handler.
-    Abandoned,
 }
 
 impl Failure {
@@ -94,7 +92,6 @@ impl Failure {
                 out.push(4);
                 put_text(&mut out, reason);
             }
-            Self::Abandoned => out.push(5),
         }
         out
     }
@@ -110,7 +107,6 @@ impl Failure {
             2 => Self::BadMessage(fields.text("detail")?.to_owned()),
             3 => Self::Panicked(PanicInfo::read(&mut fields)?),
             4 => Self::BadAnswer(fields.text("detail")?.to_owned()),
-            5 => Self::Abandoned,
             other => return Err(fields.invalid("reason", other)),
         })
     }
@@ -137,7 +133,6 @@ mod tests {
             Failure::BadMessage("why".into()),
             Failure::Panicked(panic),
             Failure::BadAnswer("why".into()),
-            Failure::Abandoned,
         ] {
             let bytes = failure.encode();
             assert_eq!(Failure::decode(&bytes), Ok(failure));

@@ -5,6 +5,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// Nobody waits for the answer any more: how a computation leaves by `?`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the call was cancelled")]
+pub struct Cancelled;
+
 /// What went wrong, as text and its causes: the default error of a call, and the error of a child's `main`.
 ///
 /// Every [`Error`] becomes one by `?`, its chain of sources included. Like `anyhow::Error` it is no [`Error`] itself,

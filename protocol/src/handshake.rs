@@ -280,6 +280,9 @@ impl Ready {
     }
 }
 
+/// Causes beyond these are left out, so that the frame fits any `max_message`.
+const MAX_CAUSES: usize = 6;
+
 /// The child's word that its initialization failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitFailed {
@@ -294,8 +297,8 @@ impl InitFailed {
         let mut out = Vec::new();
         put_text(&mut out, self.fault.message());
         let causes = self.fault.causes();
-        out.extend_from_slice(&(causes.len().min(usize::from(u16::MAX)) as u16).to_le_bytes());
-        causes.take(usize::from(u16::MAX)).for_each(|cause| put_text(&mut out, cause));
+        out.extend_from_slice(&(causes.len().min(MAX_CAUSES) as u16).to_le_bytes());
+        causes.take(MAX_CAUSES).for_each(|cause| put_text(&mut out, cause));
         out
     }
 

@@ -65,7 +65,7 @@ mod version;
 
 pub use codec::{Bincode, Codec, CodecError};
 pub use failure::{Failure, PanicInfo};
-pub use fault::Fault;
+pub use fault::{Cancelled, Fault};
 pub use frame::{FRAME_VERSION, Frame, FrameError, HEADER_LEN, Header, Kind, PREAMBLE, PREAMBLE_LEN, check_preamble};
 pub use handshake::{Expected, Hello, Init, InitFailed, Ready, Refusal, Token, Welcomed};
 pub use limits::{Limits, LimitsError};

@@ -32,7 +32,9 @@ impl Default for Limits {
 }
 
 /// The least payload every side must take, so that a handshake and an error text always fit.
-const LEAST_MESSAGE: u32 = 4_096;
+const LEAST_MESSAGE: u32 = 64 * 1024;
+/// In calls or messages, and in bytes: what a peer announces beyond this is not made use of: its word alone must not let our queues grow.
+const CEILING: (u32, u64) = (1 << 16, 1 << 30);
 
 impl Limits {
     /// Sets [`max_message`](Self::max_message), in bytes.
@@ -57,10 +59,21 @@ impl Limits {
         self
     }
 
+    /// What we make use of, of what a peer announces: 65,536 calls and messages, and 1 GiB, at most.
+    #[must_use]
+    pub fn within_ceiling(self) -> Self {
+        Self {
+            max_message: self.max_message,
+            max_in_flight: self.max_in_flight.min(CEILING.0),
+            window: self.window.min(CEILING.0),
+            window_bytes: self.window_bytes.min(CEILING.1),
+        }
+    }
+
     /// Checks that work is possible within them.
     ///
     /// # Errors
-    /// [`LimitsError`] if `max_message` is below 4,096 or one of the others is 0: nothing could ever be sent.
+    /// [`LimitsError`] if `max_message` is below 64 KiB or one of the others is 0: nothing could ever be sent.
     pub const fn check(&self) -> Result<(), LimitsError> {
         if self.max_message < LEAST_MESSAGE {
             return Err(LimitsError {

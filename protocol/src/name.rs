@@ -53,6 +53,12 @@ impl fmt::Debug for ChildName {
     }
 }
 
+impl AsRef<str> for ChildName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Borrow<str> for ChildName {
     fn borrow(&self) -> &str {
         &self.0

@@ -102,11 +102,11 @@ async fn a_message_without_a_handler_is_unsupported_and_harms_nothing() {
 #[tokio::test]
 async fn messages_and_replies_beyond_the_limits_are_refused_where_they_are_made() {
     let parent = kinfolk::parent::Parent::new();
-    let small = worker("small", Begin::Well).limits(Limits::default().max_message(4_096));
+    let small = worker("small", Begin::Well).limits(Limits::default().max_message(65_536));
     let child = within(parent.spawn(small)).await.unwrap();
-    let error = within(child.request(Grow(ByteBuf::new(), 5_000))).await.unwrap_err();
+    let error = within(child.request(Grow(ByteBuf::new(), 70_000))).await.unwrap_err();
     let CallError::BadReply { reason, .. } = &error else { panic!("{error:?}") };
-    assert!(reason.contains("`max_message` is 4096"), "{reason}");
+    assert!(reason.contains("`max_message` is 65536"), "{reason}");
 
     let huge = ByteBuf::from(vec![0; Limits::default().max_message as usize]);
     let error = within(child.request(Grow(huge, 0))).await.unwrap_err();

@@ -26,7 +26,7 @@ impl Answering {
     ///
     /// # Cancel safety
     /// Dropped while it waits for room, the call is not answered.
-    pub async fn settle<M: Message>(self, answer: <M::Contract as Contract>::Answer) {
+    pub async fn settle<M: Message>(&self, answer: <M::Contract as Contract>::Answer) {
         let (kind, encoded) = match M::Contract::settle(answer) {
             Ok(reply) => (Kind::Reply, encode::<CodecOf<M>, Reply<M>>(&reply)),
             Err(error) => (Kind::Declined, encode::<CodecOf<M>, ErrorOf<M>>(&error)),
@@ -49,12 +49,12 @@ impl Answering {
     ///
     /// # Cancel safety
     /// Dropped while it waits for room, the call is not answered.
-    pub async fn fail(self, failure: &Failure) {
+    pub async fn fail(&self, failure: &Failure) {
         self.finish(Kind::Failed, &mut failure.encode()).await;
     }
 
-    async fn finish(self, kind: Kind, payload: &mut Vec<u8>) {
-        let Self { conn, call } = self;
+    async fn finish(&self, kind: Kind, payload: &mut Vec<u8>) {
+        let (conn, call) = (&self.conn, self.call);
         conn.writer.room().await;
         let mut state = lock(&conn.state);
         if !state.session.finish(call) {

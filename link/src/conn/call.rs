@@ -92,7 +92,8 @@ impl Conn {
         if state.closed {
             return Poll::Ready(None);
         }
-        if !state.callers.take(&mut place.ticket, state.session.may_call(), cx.waker()) {
+        let room = state.session.may_call() && self.writer.has_room();
+        if !state.callers.take(&mut place.ticket, room, cx.waker()) {
             return Poll::Pending;
         }
         let (sender, answer) = oneshot::channel();

@@ -1,8 +1,9 @@
 //! A session at work over a link: what both the parent's and the child's runtime do with frames.
 //!
-//! One mutex around the pure [`Session`] holds the call table; no user code runs under it. Calls and one-way messages
-//! are let in by the peer's limits and then pushed to the writer without waiting, so the writer's queue is bounded by
-//! those limits; answers wait for room in the queue itself.
+//! One mutex around the pure [`Session`] holds the call table; no user code runs under it. One-way messages are let in
+//! by the peer's credit, which bounds how many of them are queued. Calls are let in by the peer's limits and by the room
+//! in the queue: a call that is given up frees its place in the limits at once, but not in the queue. Answers wait for
+//! room in the queue.
 
 mod answer;
 mod call;
@@ -30,8 +31,8 @@ use crate::sync::lock;
 use crate::transport::Transport;
 use crate::writer::{Bounds, Writer};
 
-/// Answers beyond this wait in their handlers.
-const ANSWERS: Bounds = Bounds { items: 4_096, bytes: 4 << 20 };
+/// Beyond this answers wait in their handlers, and calls with their callers.
+const QUEUE: Bounds = Bounds { items: 4_096, bytes: 4 << 20 };
 
 /// Who is at the other end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,11 +144,11 @@ impl Conn {
     /// [`write`](Self::write), one reads frames and hands them to [`receive`](Self::receive).
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, peer: Peer, ours: &Limits, theirs: &Limits) -> Self {
-        let session = Session::new(ours, theirs);
+        let session = Session::new(ours, &theirs.within_ceiling());
         Self {
             peer,
-            theirs: *theirs,
-            writer: Writer::new(transport, ANSWERS),
+            theirs: theirs.within_ceiling(),
+            writer: Writer::new(transport, QUEUE),
             state: Mutex::new(State { session, callers: Turns::default(), senders: Turns::default(), closed: false }),
             idle: Notify::new(),
             welcomed: OnceLock::new(),
@@ -165,7 +166,17 @@ impl Conn {
     /// # Cancel safety
     /// Nothing is lost: what is not written stays queued.
     pub async fn write(&self) -> std::io::Error {
-        self.writer.run().await
+        let let_in = async {
+            loop {
+                self.writer.freed().await;
+                lock(&self.state).callers.wake_first();
+            }
+        };
+        tokio::select! {
+            biased;
+            error = self.writer.run() => error,
+            never = let_in => never,
+        }
     }
 
     /// Remembers which message types the peer handles: others are refused where they are sent.
@@ -229,9 +240,9 @@ impl Conn {
     /// Ends every open call of both sides: ours are lost, the handlers of the peer's are dropped.
     pub fn end_calls(&self) {
         let closing = lock(&self.state).session.close();
-        let written = self.writer.written();
+        let reached = self.writer.reached();
         for waiter in closing.waiters {
-            let delivery = if waiter.end <= written { Delivery::Sent } else { Delivery::NotSent };
+            let delivery = if waiter.end <= reached { Delivery::Sent } else { Delivery::NotSent };
             // A caller that has stopped waiting has no use for it.
             let _ = waiter.answer.send(CallOutcome::Lost(delivery));
         }

@@ -146,9 +146,9 @@ async fn a_sender_without_credit_waits_and_try_send_gives_the_message_back() {
 
 #[tokio::test]
 async fn what_the_peer_does_not_handle_or_take_is_refused_before_it_is_sent() {
-    let (parent, _child) = pair(Limits::default().max_message(4_096), 64);
-    let error = parent.conn.send(Note(vec![0; 5_000])).await.unwrap_err();
-    assert!(matches!(error.cause, SendCause::TooLong { bytes: 5_003, max: 4_096 }), "{error}");
+    let (parent, _child) = pair(Limits::default().max_message(65_536), 64);
+    let error = parent.conn.send(Note(vec![0; 70_000])).await.unwrap_err();
+    assert!(matches!(error.cause, SendCause::TooLong { bytes: 70_005, max: 65_536 }), "{error}");
     parent.conn.welcome(&Ready { welcomed: vec![Welcomed { message: MessageId::of("Ask"), fingerprint: 0 }] });
     let error = parent.conn.send(Note(Vec::new())).await.unwrap_err();
     assert_eq!(error.cause, SendCause::Unsupported);
@@ -175,12 +175,12 @@ async fn an_ended_link_tells_every_caller_how_far_it_came() {
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_sent_says_so() {
-    let (mut parent, mut child) = pair(Limits::default().max_message(4_096), 1 << 20);
+    let (mut parent, mut child) = pair(Limits::default().max_message(65_536), 1 << 20);
     let waiting = call(&parent, &[]);
     let asked = child.expect_call().await;
-    let long = kinfolk_protocol::Fault::new("x".repeat(5_000));
+    let long = kinfolk_protocol::Fault::new("x".repeat(70_000));
     Answering::new(Arc::clone(&child.conn), asked.call).settle::<Ask>(Err(long)).await;
     parent.next().await.unwrap();
     let outcome = waiting.await.unwrap();
-    assert!(matches!(&outcome, CallOutcome::Failed(Failure::BadAnswer(text)) if text.contains("4096")), "{outcome:?}");
+    assert!(matches!(&outcome, CallOutcome::Failed(Failure::BadAnswer(text)) if text.contains("65536")), "{outcome:?}");
 }

@@ -6,5 +6,5 @@ mod process;
 mod socket;
 
 pub use exit::at_exit;
-pub use process::{Pidfd, Reaped, Usage, end_own_group, kill_group, reap};
+pub use process::{Pidfd, Reaped, Usage, end_own_group, kill_group, reap, set_process_name};
 pub use socket::{Socket, peer_is_gone};

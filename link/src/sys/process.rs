@@ -1,13 +1,13 @@
 //! Processes: seen to end without a race, killed with their group, reaped with their usage.
 
+use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpgrp, getpid, kill_process, kill_process_group, pidfd_open,
-    pidfd_send_signal, waitid,
+    Pid, PidfdFlags, Signal, getpgrp, getpid, kill_process, kill_process_group, pidfd_open, pidfd_send_signal,
 };
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -22,7 +22,7 @@ impl Pidfd {
     /// # Errors
     /// There is no such process, or no descriptor is left.
     pub fn open(pid: u32) -> io::Result<Self> {
-        let fd = pidfd_open(raw(pid)?, PidfdFlags::NONBLOCK)?;
+        let fd = pidfd_open(raw(pid)?, PidfdFlags::empty())?;
         // SAFETY: the registration and the descriptor are dropped together, and nothing else closes the descriptor.
         let registered = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
         Ok(Self(registered.map_err(io::Error::from)?))
@@ -39,16 +39,16 @@ impl Pidfd {
 
     /// Waits without a runtime, for at most `limit`. True if the process has ended.
     pub fn ended_within(&self, limit: Duration) -> bool {
-        let limit = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: i64::from(limit.subsec_nanos()) };
-        let mut fds = [PollFd::new(self.0.get_ref(), PollFlags::IN)];
-        matches!(poll(&mut fds, Some(&limit)), Ok(1))
-    }
-
-    /// True if the process is our child and has ended; it stays unreaped.
-    pub fn is_zombie(&self) -> bool {
-        use std::os::fd::AsFd;
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        matches!(waitid(WaitId::PidFd(self.0.get_ref().as_fd()), options), Ok(Some(_)))
+        let end = Instant::now().checked_add(limit);
+        loop {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let left =
+                left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) });
+            match poll(&mut [PollFd::new(self.0.get_ref(), PollFlags::IN)], left.as_ref()) {
+                Err(rustix::io::Errno::INTR) => {}
+                result => return result == Ok(1),
+            }
+        }
     }
 
     /// Sends a signal to the process alone.
@@ -77,6 +77,12 @@ pub fn end_own_group() -> ! {
         kill_process(getpid(), Signal::KILL)
     };
     std::process::abort()
+}
+
+/// Sets what tools such as `ps` and `top` call this process (its first 15 bytes). Called on the main thread.
+pub fn set_process_name(name: &str) {
+    // A name that cannot be set is no reason not to work; one with a NUL byte is none.
+    let _ = CString::new(name).map(|name| rustix::thread::set_name(&name));
 }
 
 /// What a child used, as the kernel counted it.

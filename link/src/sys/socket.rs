@@ -16,6 +16,7 @@ use rustix::io::ioctl_fionbio;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, sendmsg, shutdown};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::runtime::Handle;
 
 use crate::sync::lock;
 use crate::transport::Transport;
@@ -26,6 +27,8 @@ pub struct Socket {
     read: AsyncFd<OwnedFd>,
     /// A duplicate, there only while a write is blocked.
     write: Mutex<Option<Arc<AsyncFd<OwnedFd>>>>,
+    /// The runtime that waits for both. A write may block on any thread, which need not have a runtime at all.
+    runtime: Handle,
 }
 
 impl Socket {
@@ -35,7 +38,7 @@ impl Socket {
     /// The descriptor is no socket, or cannot be watched.
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
         ioctl_fionbio(&fd, true)?;
-        Ok(Self { read: watch(fd, Interest::READABLE)?, write: Mutex::new(None) })
+        Ok(Self { read: watch(fd, Interest::READABLE)?, write: Mutex::new(None), runtime: Handle::current() })
     }
 }
 
@@ -86,6 +89,7 @@ impl Transport for Socket {
         let result = send(self.read.get_ref(), buffers);
         if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
             let duplicate = self.read.get_ref().as_fd().try_clone_to_owned()?;
+            let _runtime = self.runtime.enter();
             *write = Some(Arc::new(watch(duplicate, Interest::WRITABLE)?));
         }
         result
@@ -127,16 +131,18 @@ impl Transport for Socket {
 }
 
 /// Blocks until the peer of a socket has ended both directions: it closed its end, or died. Data does not end the
-/// wait, nor does the end of one direction.
+/// wait, nor does the end of one direction. True if it has, false if that was not so within `limit`.
 ///
 /// # Errors
 /// The descriptor cannot be polled.
-pub fn peer_is_gone(fd: &OwnedFd) -> io::Result<()> {
+pub fn peer_is_gone(fd: &OwnedFd, limit: Option<Duration>) -> io::Result<bool> {
+    let limit =
+        limit.map(|limit| Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: i64::from(limit.subsec_nanos()) });
     loop {
         // No event is asked for: a hang-up is reported all the same, and nothing else is.
-        match poll(&mut [PollFd::new(fd, PollFlags::empty())], None) {
+        match poll(&mut [PollFd::new(fd, PollFlags::empty())], limit.as_ref()) {
             Err(rustix::io::Errno::INTR) => {}
-            result => return result.map(drop).map_err(io::Error::from),
+            result => return result.map(|ready| ready == 1).map_err(io::Error::from),
         }
     }
 }

@@ -4,13 +4,14 @@ mod queue;
 
 use std::future::poll_fn;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use kinfolk_protocol::Header;
 use tokio::sync::Notify;
 
-use self::queue::Queue;
+use self::queue::{Batch, Queue};
 use crate::sync::lock;
 use crate::transport::Transport;
 
@@ -29,13 +30,16 @@ pub struct Bounds {
 /// control waits for [`room`](Self::room) first. One task runs [`run`](Self::run).
 #[derive(Debug)]
 pub struct Writer {
-    transport: Arc<dyn Transport>,
     queue: Mutex<Queue>,
     bounds: Bounds,
     /// Wakes `run`: something was queued.
     queued: Notify,
     /// Wakes those who wait for room or for everything to be written.
     progress: Notify,
+    /// Wakes whoever lets calls in: there is room again.
+    freed: Notify,
+    /// `run` waits for the transport.
+    blocked: AtomicBool,
 }
 
 /// What a flush left behind.
@@ -51,11 +55,17 @@ impl Writer {
     /// A writer whose queue is full at `bounds`.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, bounds: Bounds) -> Self {
-        let (queued, progress) = (Notify::new(), Notify::new());
-        Self { transport, queue: Mutex::default(), bounds, queued, progress }
+        Self {
+            queue: Mutex::new(Queue::new(transport)),
+            bounds,
+            queued: Notify::new(),
+            progress: Notify::new(),
+            freed: Notify::new(),
+            blocked: AtomicBool::new(false),
+        }
     }
 
-    /// Queues a frame and says where in the stream it ends; [`written`](Self::written) says later whether it left.
+    /// Queues a frame and says where in the stream it ends; [`reached`](Self::reached) says later whether it left.
     /// A long payload is taken, a short one copied. After the link ended the frame is dropped.
     pub fn push(&self, header: &Header, payload: &mut Vec<u8>) -> u64 {
         lock(&self.queue).push(header, payload)
@@ -74,6 +84,8 @@ impl Writer {
     /// Writes what is queued now, as far as there is room; the rest is left to [`run`](Self::run).
     pub fn flush(&self) {
         match self.try_flush() {
+            // `run` waits for room that is not needed any more, on a registration that is gone.
+            Ok(Flushed::All) if self.blocked.swap(false, Ordering::AcqRel) => self.wake(),
             Ok(Flushed::All) => {}
             // `run` meets the error itself, or waits for room.
             Ok(Flushed::Blocked) | Err(_) => self.wake(),
@@ -81,21 +93,20 @@ impl Writer {
     }
 
     fn try_flush(&self) -> io::Result<Flushed> {
-        let mut wrote = false;
+        let mut wrote: Option<Arc<dyn Transport>> = None;
         loop {
             let Some(batch) = lock(&self.queue).take() else {
-                if wrote {
-                    self.transport.write_done();
+                if let Some(transport) = wrote {
+                    transport.write_done();
                     self.progress.notify_waiters();
                 }
                 return Ok(Flushed::All);
             };
-            let result = batch.with_slices(|slices| self.transport.try_write(slices));
-            let mut queue = lock(&self.queue);
-            queue.put_back(batch, *result.as_ref().unwrap_or(&0));
-            drop(queue);
+            let transport = batch.transport();
+            let result = batch.with_slices(|slices| transport.try_write(slices));
+            self.put_back(batch, *result.as_ref().unwrap_or(&0));
             match result {
-                Ok(_) => wrote = true,
+                Ok(_) => wrote = Some(transport),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.progress.notify_waiters();
                     return Ok(Flushed::Blocked);
@@ -104,6 +115,38 @@ impl Writer {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn put_back(&self, batch: Batch, written: usize) {
+        let mut queue = lock(&self.queue);
+        queue.put_back(batch, written);
+        let freed = self.is_below(&queue) && queue.take_awaited();
+        drop(queue);
+        if freed {
+            self.freed.notify_one();
+        }
+    }
+
+    fn is_below(&self, queue: &Queue) -> bool {
+        queue.is_closed() || (queue.items() < self.bounds.items && queue.bytes() < self.bounds.bytes)
+    }
+
+    /// True if the queue is below its bounds; if it is not, [`freed`](Self::freed) resolves once it is.
+    pub fn has_room(&self) -> bool {
+        let mut queue = lock(&self.queue);
+        let below = self.is_below(&queue);
+        if !below {
+            queue.await_room();
+        }
+        below
+    }
+
+    /// Waits until the queue is below its bounds again, after [`has_room`](Self::has_room) said that it is not.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn freed(&self) {
+        self.freed.notified().await;
     }
 
     /// Writes whatever is queued, for as long as the link takes it, and returns why it does not any more.
@@ -115,9 +158,13 @@ impl Writer {
             match self.try_flush() {
                 Ok(Flushed::All) => self.queued.notified().await,
                 Ok(Flushed::Blocked) => {
-                    if let Err(error) = poll_fn(|cx| self.transport.poll_write_ready(cx)).await {
-                        self.close();
-                        return error;
+                    self.blocked.store(true, Ordering::Release);
+                    tokio::select! {
+                        ready = self.writable() => if let Err(error) = ready {
+                            self.close();
+                            return error;
+                        },
+                        () = self.queued.notified() => {}
                     }
                 }
                 Err(error) => {
@@ -128,15 +175,20 @@ impl Writer {
         }
     }
 
+    async fn writable(&self) -> io::Result<()> {
+        let transport = lock(&self.queue).transport();
+        match transport {
+            Some(transport) => poll_fn(|cx| transport.poll_write_ready(cx)).await,
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
     /// Waits until the queue is below its bounds, or the link has ended.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
     pub async fn room(&self) {
-        self.wait_until(|queue| {
-            queue.is_closed() || (queue.items() < self.bounds.items && queue.bytes() < self.bounds.bytes)
-        })
-        .await;
+        self.wait_until(|queue| self.is_below(queue)).await;
     }
 
     /// Waits until everything queued has been written, or the link has ended.
@@ -149,6 +201,10 @@ impl Writer {
     }
 
     async fn wait_until(&self, done: impl Fn(&Queue) -> bool) {
+        // Nearly always true: then nothing is registered.
+        if done(&lock(&self.queue)) {
+            return;
+        }
         loop {
             let progress = self.progress.notified();
             tokio::pin!(progress);
@@ -187,34 +243,41 @@ impl Writer {
                 std::thread::yield_now();
                 continue;
             };
-            let result = batch.with_slices(|slices| self.transport.write_blocking(slices, left));
-            lock(&self.queue).put_back(batch, *result.as_ref().unwrap_or(&0));
+            let result = batch.with_slices(|slices| batch.transport().write_blocking(slices, left));
+            self.put_back(batch, *result.as_ref().unwrap_or(&0));
             if result.is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
                 return false;
             }
         }
     }
 
-    /// How far the stream has been written. A frame left if its end is not beyond.
-    pub fn written(&self) -> u64 {
-        lock(&self.queue).written()
+    /// How far the stream may have been written. A frame that ends beyond did not leave whole.
+    pub fn reached(&self) -> u64 {
+        lock(&self.queue).reached()
     }
 
     /// Drops what is queued; nothing is written any more.
     pub fn close(&self) {
         lock(&self.queue).close();
         self.progress.notify_waiters();
+        self.freed.notify_one();
     }
 
     /// Ends our direction: the peer reads what was written, then the end.
     pub fn finish(&self) {
         self.close();
-        self.transport.finish();
+        let transport = lock(&self.queue).transport();
+        if let Some(transport) = transport {
+            transport.finish();
+        }
     }
 
-    /// Ends both directions at once.
+    /// Ends both directions at once, and lets go of the transport: its descriptor does not wait for the last handle.
     pub fn abort(&self) {
         self.close();
-        self.transport.abort();
+        let transport = lock(&self.queue).release();
+        if let Some(transport) = transport {
+            transport.abort();
+        }
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::sync::Arc;
 
 use kinfolk_protocol::{Header, PREAMBLE};
+
+use crate::transport::Transport;
 
 /// A payload from this size on is handed over as it is; a shorter one is copied behind its header, which is cheaper
 /// than a buffer of its own.
@@ -15,8 +18,10 @@ const BATCH: usize = 8;
 
 /// Frames in the order they were pushed. One flusher at a time takes buffers out, writes them without holding the
 /// lock, and puts back what was not written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queue {
+    /// Gone once the link was aborted.
+    transport: Option<Arc<dyn Transport>>,
     buffers: VecDeque<Vec<u8>>,
     /// An empty buffer kept for the next frame, so that a steady flow allocates none.
     spare: Vec<u8>,
@@ -29,18 +34,31 @@ pub(super) struct Queue {
     /// Bytes ever pushed and ever written: a frame was sent if its end is not beyond what was written.
     pushed: u64,
     written: u64,
+    /// Handed to the system call that is under way.
+    in_write: u64,
     flushing: bool,
+    /// Somebody waits for room.
+    awaited: bool,
     closed: bool,
 }
 
 /// Buffers taken out to be written.
 #[derive(Debug)]
 pub(super) struct Batch {
+    transport: Arc<dyn Transport>,
     buffers: VecDeque<Vec<u8>>,
     offset: usize,
 }
 
 impl Batch {
+    pub(super) fn transport(&self) -> Arc<dyn Transport> {
+        Arc::clone(&self.transport)
+    }
+
+    fn len(&self) -> u64 {
+        self.buffers.iter().map(|buffer| buffer.len() as u64).sum::<u64>() - self.offset as u64
+    }
+
     /// Calls `write` with the buffers' remaining bytes.
     pub(super) fn with_slices<T>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> T) -> T {
         let mut slices = [IoSlice::new(&[]); BATCH];
@@ -73,6 +91,33 @@ impl Batch {
 }
 
 impl Queue {
+    pub(super) fn new(transport: Arc<dyn Transport>) -> Self {
+        Self {
+            transport: Some(transport),
+            buffers: VecDeque::new(),
+            spare: Vec::new(),
+            offset: 0,
+            shared: false,
+            items: 0,
+            bytes: 0,
+            pushed: 0,
+            written: 0,
+            in_write: 0,
+            flushing: false,
+            awaited: false,
+            closed: false,
+        }
+    }
+
+    pub(super) fn transport(&self) -> Option<Arc<dyn Transport>> {
+        self.transport.clone()
+    }
+
+    /// Lets go of the transport.
+    pub(super) fn release(&mut self) -> Option<Arc<dyn Transport>> {
+        self.transport.take()
+    }
+
     /// Appends a frame and says where it ends. A long payload is taken out of `payload`, a short one copied.
     pub(super) fn push(&mut self, header: &Header, payload: &mut Vec<u8>) -> u64 {
         let head = header.encode();
@@ -111,6 +156,7 @@ impl Queue {
         if self.flushing || self.closed || self.buffers.is_empty() {
             return None;
         }
+        let transport = self.transport()?;
         self.flushing = true;
         let rest = self.buffers.split_off(self.buffers.len().min(BATCH));
         let buffers = std::mem::replace(&mut self.buffers, rest);
@@ -118,12 +164,15 @@ impl Queue {
             self.shared = false;
             self.items = 0;
         }
-        Some(Batch { buffers, offset: std::mem::take(&mut self.offset) })
+        let batch = Batch { transport, buffers, offset: std::mem::take(&mut self.offset) };
+        self.in_write = batch.len();
+        Some(batch)
     }
 
     /// Puts a batch back of which `written` bytes were written.
     pub(super) fn put_back(&mut self, mut batch: Batch, written: usize) {
         self.flushing = false;
+        self.in_write = 0;
         // After `close` nothing is left to count.
         self.bytes = self.bytes.saturating_sub(written);
         self.written += written as u64;
@@ -159,8 +208,18 @@ impl Queue {
         self.bytes
     }
 
-    pub(super) fn written(&self) -> u64 {
-        self.written
+    /// How far the stream may have been written.
+    pub(super) fn reached(&self) -> u64 {
+        self.written + self.in_write
+    }
+
+    pub(super) fn await_room(&mut self) {
+        self.awaited = true;
+    }
+
+    /// True once for everybody who waits for room.
+    pub(super) fn take_awaited(&mut self) -> bool {
+        std::mem::take(&mut self.awaited)
     }
 }
 
@@ -169,6 +228,11 @@ mod tests {
     use kinfolk_protocol::{HEADER_LEN, Kind};
 
     use super::*;
+    use crate::memory::Memory;
+
+    fn queue() -> Queue {
+        Queue::new(Arc::new(Memory::pair(0).0))
+    }
 
     fn push(queue: &mut Queue, payload: &[u8]) -> u64 {
         queue.push(&Header::control(Kind::Message, payload.len() as u32), &mut payload.to_vec())
@@ -189,7 +253,7 @@ mod tests {
 
     #[test]
     fn many_small_frames_leave_in_one_write() {
-        let mut queue = Queue::default();
+        let mut queue = queue();
         for _ in 0..1_000 {
             push(&mut queue, &[1; 32]);
         }
@@ -202,7 +266,7 @@ mod tests {
     #[test]
     fn the_order_survives_partial_writes_and_pushes_between_them() {
         for step in [1, 13, 24, 100, 40_000] {
-            let mut queue = Queue::default();
+            let mut queue = queue();
             let mut expected = Vec::new();
             let mut out = Vec::new();
             for round in 0..6_u8 {
@@ -218,13 +282,13 @@ mod tests {
             }
             out.extend_from_slice(&flush(&mut queue, step).0);
             assert!(out == expected, "in steps of {step}");
-            assert_eq!((queue.bytes(), queue.written()), (0, expected.len() as u64));
+            assert_eq!((queue.bytes(), queue.reached()), (0, expected.len() as u64));
         }
     }
 
     #[test]
     fn a_long_payload_is_not_copied() {
-        let mut queue = Queue::default();
+        let mut queue = queue();
         let mut payload = vec![3; OWN_BUFFER];
         let address = payload.as_ptr();
         queue.push(&Header::control(Kind::Message, OWN_BUFFER as u32), &mut payload);
@@ -234,14 +298,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_closed_takes_nothing_and_counts_what_was_written() {
-        let mut queue = Queue::default();
+    fn what_is_closed_takes_nothing_and_counts_what_may_have_been_written() {
+        let mut queue = queue();
         let first = push(&mut queue, b"first");
         let batch = queue.take().unwrap();
+        assert!(first <= queue.reached(), "the peer may have it although the call has not returned");
         queue.put_back(batch, first as usize);
         let second = push(&mut queue, b"second");
         queue.close();
-        assert!(first <= queue.written() && second > queue.written());
+        assert!(first <= queue.reached() && second > queue.reached());
         assert!(queue.take().is_none() && queue.is_empty());
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use kinfolk_link::Signal;
 use kinfolk_protocol::ChildName;
+use tokio::task::coop::consume_budget;
 use tokio::time::timeout;
 
 use super::{Driver, StartFailure, Starting};
@@ -16,58 +17,83 @@ use crate::report::{EndedBy, ExitReport, ExitStatus, Why};
 /// What has arrived is read for so long at most: a grandchild in a session of its own may write for ever.
 const COLLECT_LIMIT: Duration = Duration::from_secs(1);
 
+/// How long a runtime that is shut down waits for a killed child.
+const ABANDON_LIMIT: Duration = Duration::from_secs(2);
+
 impl Driver {
     /// Ends everything. The group is killed while its leader is unreaped, so that its number is still its own.
-    pub(super) async fn finish(mut self, gave_up: bool, on_end: Box<dyn FnOnce() + Send>) {
-        if !gave_up {
+    pub(super) async fn finish(&mut self, gave_up: bool) {
+        if gave_up {
+            self.shared.process.reap_within(Duration::ZERO);
+        } else {
             self.shared.process.signal(Signal::KILL);
         }
-        self.collect();
-        let report = Arc::new(self.report());
-        // Before the calls are told that they are lost: they tell their callers how.
-        let _ = self.shared.report.set(Arc::clone(&report));
-        if let Some(conn) = self.shared.conn.get() {
-            conn.close();
-            conn.end_calls();
-            conn.abort();
-        }
+        self.collect().await;
+        let why = self.lifecycle.why();
+        let report = self.end_calls(why);
         self.inbox.letters = None;
         if let Some(task) = &mut self.inbox.task {
             // A handler of ours may hang; the exit is reported all the same.
-            if timeout(self.patience.grace, task).await.is_ok() {
-                self.inbox.task = None;
+            if timeout(self.patience.grace, &mut *task).await.is_err() {
+                task.abort();
             }
+            self.inbox.task = None;
         }
-        self.end.get_or_insert(Disconnected::Closed);
-        self.disconnected();
-        self.shared.push(ChildEvent::Exited(Arc::clone(&report)));
-        on_end();
-        self.shared.ended.send_replace(true);
-        if let Some(starting) = self.starting.take() {
-            let error = start_error(&self.shared.name, &starting, self.lifecycle.why(), &self.patience, &report);
-            // Nobody may wait for it any more.
-            let _ = starting.result.send(Err(error));
-        }
+        self.tell(why, report);
     }
 
     /// Takes what the child sent and printed before it ended. The ends are not waited for: grandchildren may hold them.
-    fn collect(&mut self) {
+    async fn collect(&mut self) {
         let end = Instant::now() + COLLECT_LIMIT;
         while let Some(event) = self.link.try_next() {
             self.on_link(event);
             if Instant::now() > end {
                 break;
             }
+            consume_budget().await;
         }
         while let Some((stream, line)) = self.outputs.try_next() {
             self.on_output(stream, line);
             if Instant::now() > end {
                 break;
             }
+            consume_budget().await;
+        }
+        for (stream, line) in self.outputs.rest() {
+            self.on_output(stream, line);
         }
     }
 
-    fn report(&mut self) -> ExitReport {
+    /// Ends the calls that are open. The report comes first: it tells their callers how.
+    fn end_calls(&mut self, why: Option<Why>) -> Arc<ExitReport> {
+        let report = Arc::new(self.report(why));
+        // Set here alone, and the driver ends once.
+        let _ = self.shared.report.set(Arc::clone(&report));
+        if let Some(conn) = self.shared.conn.get() {
+            conn.close();
+            conn.end_calls();
+            conn.abort();
+        }
+        report
+    }
+
+    /// Tells everybody. The name is free before anybody can know that the child has ended.
+    fn tell(&mut self, why: Option<Why>, report: Arc<ExitReport>) {
+        self.end.get_or_insert(Disconnected::Closed);
+        self.disconnected();
+        if let Some(on_end) = self.on_end.take() {
+            on_end();
+        }
+        self.shared.push(ChildEvent::Exited(Arc::clone(&report)));
+        self.shared.ended.send_replace(true);
+        if let Some(starting) = self.starting.take() {
+            let error = start_error(&self.shared.name, &starting, why, &self.patience, &report);
+            // Nobody may wait for it any more.
+            let _ = starting.result.send(Err(error));
+        }
+    }
+
+    fn report(&mut self, why: Option<Why>) -> ExitReport {
         let reaped = self.shared.process.reap();
         let status = reaped.as_ref().map_or(ExitStatus::Unknown, ExitStatus::of);
         let conn = self.shared.conn.get();
@@ -75,12 +101,12 @@ impl Driver {
             child: self.shared.name.clone(),
             pid: self.shared.process.pid(),
             status,
-            ended_by: EndedBy::judge(status, self.lifecycle.why(), self.terminate),
+            ended_by: EndedBy::judge(status, why, self.terminate),
             panic: self.panic.take(),
             stderr: self.outputs.take_tail(),
             uptime: self.shared.spawned.elapsed(),
             usage: reaped.map(|reaped| reaped.usage).unwrap_or_default(),
-            calls_in_flight: conn.map_or(0, |conn| conn.in_flight()),
+            calls_in_flight: conn.map_or(0, |conn| conn.in_flight()).max(self.in_flight),
             untaken: conn.map(|conn| conn.untaken()).unwrap_or_default(),
         }
     }
@@ -93,6 +119,20 @@ impl Driver {
         if let Some(how) = &self.end {
             self.told = true;
             self.shared.push(ChildEvent::Disconnected(how.clone()));
+        }
+    }
+}
+
+impl Drop for Driver {
+    /// The runtime is shut down, or a bug of ours ended the task: the child must not be left, nor anybody who waits for
+    /// it.
+    fn drop(&mut self) {
+        if self.on_end.is_some() {
+            self.shared.process.signal(Signal::KILL);
+            self.shared.process.reap_within(ABANDON_LIMIT);
+            let why = Some(Why::RuntimeEnded);
+            let report = self.end_calls(why);
+            self.tell(why, report);
         }
     }
 }

@@ -16,6 +16,8 @@ pub(super) enum LinkEvent {
     Received(Received),
     /// Nothing more will come.
     Ended(Disconnected),
+    /// A frame that was the session's own business.
+    Handled,
 }
 
 /// A link before and after its handshake.
@@ -83,46 +85,56 @@ impl LinkSide {
                 Stage::Waiting | Stage::Over => std::future::pending().await,
                 _ => self.reader.next().await,
             };
-            if let Some(event) = self.take(frame) {
-                return event;
+            match self.take(frame) {
+                LinkEvent::Handled => {}
+                event => return event,
             }
         }
+    }
+
+    /// Nothing is read any more.
+    pub(super) fn close(&mut self) {
+        self.stage = Stage::Over;
     }
 
     /// What has arrived, without waiting: the process has ended.
     pub(super) fn try_next(&mut self) -> Option<LinkEvent> {
-        loop {
-            match self.stage {
-                // A hello is at least as long as the preamble, so one that came whole was greeted.
-                Stage::Fresh | Stage::Waiting | Stage::Over => return None,
-                Stage::Introduced(_) => return self.take(Ok(None)),
-                Stage::Greeted | Stage::Open(_) => match self.reader.try_next() {
-                    Ok(None) => return None,
-                    frame => {
-                        if let Some(event) = self.take(frame) {
-                            return Some(event);
-                        }
-                    }
-                },
-            }
+        match self.stage {
+            // A preamble that came was read, since reading is the first thing done: its hello cannot be there without it.
+            Stage::Fresh | Stage::Waiting | Stage::Over => None,
+            Stage::Introduced(_) => Some(self.take(Ok(None))),
+            Stage::Greeted | Stage::Open(_) => match self.reader.try_next() {
+                Ok(None) => None,
+                frame => Some(self.take(frame)),
+            },
         }
     }
 
-    fn take(&mut self, frame: Result<Option<Frame>, LinkError>) -> Option<LinkEvent> {
-        if let Stage::Introduced(_) = self.stage {
-            let Stage::Introduced(hello) = std::mem::replace(&mut self.stage, Stage::Waiting) else { return None };
-            return Some(LinkEvent::Hello(*hello));
+    fn take(&mut self, frame: Result<Option<Frame>, LinkError>) -> LinkEvent {
+        if let Some(hello) = self.introduced() {
+            return LinkEvent::Hello(hello);
         }
         let frame = match frame {
             Ok(Some(frame)) => frame,
-            Ok(None) => return Some(self.end(Disconnected::Closed)),
-            Err(error) => return Some(self.fail(error)),
+            Ok(None) => return self.end(Disconnected::Closed),
+            Err(error) => return self.fail(error),
         };
-        let Stage::Open(conn) = &self.stage else { return Some(self.hello(frame)) };
+        let Stage::Open(conn) = &self.stage else { return self.hello(frame) };
         match conn.receive(frame) {
-            Ok(Received::Handled) => None,
-            Ok(received) => Some(LinkEvent::Received(received)),
-            Err(misbehaviour) => Some(self.end(Disconnected::Misbehaved(misbehaviour))),
+            Ok(Received::Handled) => LinkEvent::Handled,
+            Ok(received) => LinkEvent::Received(received),
+            Err(misbehaviour) => self.end(Disconnected::Misbehaved(misbehaviour)),
+        }
+    }
+
+    /// The hello that was read already, once.
+    fn introduced(&mut self) -> Option<Hello> {
+        match std::mem::replace(&mut self.stage, Stage::Waiting) {
+            Stage::Introduced(hello) => Some(*hello),
+            other => {
+                self.stage = other;
+                None
+            }
         }
     }
 

@@ -26,8 +26,16 @@ use crate::error::{StartError, Step};
 use crate::event::{ChildEvent, Disconnected, Output};
 use crate::handlers::{Handlers, Letter, deliver};
 use crate::lifecycle::{Action, Cue, Lifecycle, Patience};
+use crate::process::Process;
 use crate::report::Why;
 use crate::shared::{Shared, Wish};
+
+/// A link and a process that have found each other.
+pub(crate) struct Joined {
+    pub(crate) process: Process,
+    pub(crate) link: LinkSide,
+    pub(crate) outputs: Outputs,
+}
 
 /// What a driver begins with.
 pub(crate) struct Beginning {
@@ -63,6 +71,10 @@ struct Driver {
     /// True once `Disconnected` was told.
     told: bool,
     panic: Option<PanicInfo>,
+    /// Calls that were told that the link has ended before the process had.
+    in_flight: usize,
+    /// Frees the name; gone once everything is over.
+    on_end: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// What only matters until the child is ready.
@@ -124,14 +136,16 @@ pub(crate) fn start(beginning: Beginning) -> oneshot::Receiver<Result<(), StartE
         end: None,
         told: false,
         panic: None,
+        in_flight: 0,
+        on_end: Some(on_end),
         shared,
     };
-    tokio::spawn(async move { driver.run(on_end).await });
+    tokio::spawn(driver.run());
     started
 }
 
 impl Driver {
-    async fn run(mut self, on_end: Box<dyn FnOnce() + Send>) {
+    async fn run(mut self) {
         self.shared.push(ChildEvent::Spawned { pid: self.shared.process.pid() });
         let gave_up = loop {
             let happening = self.next().await;
@@ -143,7 +157,7 @@ impl Driver {
                 None => {}
             }
         };
-        self.finish(gave_up, on_end).await;
+        self.finish(gave_up).await;
     }
 
     /// Waits for whatever happens next. What the child sent is taken first, so that it is dealt with before its end.
@@ -153,13 +167,14 @@ impl Driver {
             biased;
             event = self.link.next() => Happening::Link(event),
             () = failed(&mut self.writing) => Happening::WriteFailed,
-            (stream, line) = self.outputs.next() => Happening::Output(stream, line),
             () = self.shared.process.ended() => Happening::Exited,
             // The sender lives in `shared`.
             Ok(()) = self.wishes.changed() => Happening::Wish(*self.wishes.borrow_and_update()),
             () = dropped(&mut self.starting) => Happening::StartDropped,
             () = emptied(&mut self.inbox.task) => Happening::InboxEmptied,
             () = until(deadline) => Happening::Deadline,
+            // Last: a child that prints without end must not hold up anything else.
+            (stream, line) = self.outputs.next() => Happening::Output(stream, line),
         }
     }
 
@@ -167,15 +182,24 @@ impl Driver {
     fn take(&mut self, happening: Happening) -> Option<Cue> {
         match happening {
             Happening::Link(event) => self.on_link(event),
-            // The child may have sent something before it stopped reading: the link ends when that has been read.
-            Happening::WriteFailed => None,
+            Happening::WriteFailed => {
+                // Nothing can be sent any more; what the child sent before is still read.
+                if let Some(conn) = self.shared.conn.get() {
+                    conn.close();
+                }
+                Some(Cue::LinkEnded)
+            }
             Happening::Exited => Some(Cue::Exited),
             Happening::Wish(Wish::Stay) => None,
             Happening::Wish(Wish::Disconnect) => Some(Cue::Disconnect),
             Happening::Wish(Wish::Shutdown) => Some(Cue::Shutdown),
             Happening::Wish(Wish::Kill) => Some(Cue::Kill(Why::Killed)),
             Happening::Wish(Wish::Abandon) => Some(Cue::Kill(Why::ParentDropped)),
-            Happening::StartDropped => Some(Cue::Kill(Why::StartDropped)),
+            Happening::StartDropped => {
+                // Told once: nobody waits for its result any more.
+                self.starting = None;
+                Some(Cue::Kill(Why::StartDropped))
+            }
             Happening::Output(stream, line) => {
                 self.on_output(stream, line);
                 None
@@ -198,6 +222,7 @@ impl Driver {
             LinkEvent::Hello(hello) => self.on_hello(&hello),
             LinkEvent::Received(received) => self.on_received(received),
             LinkEvent::Ended(how) => Some(self.on_link_end(how)),
+            LinkEvent::Handled => None,
         }
     }
 
@@ -254,16 +279,16 @@ impl Driver {
                 self.shared.push(ChildEvent::Rejected { message, failure });
                 None
             }
-            Received::Ready(ready) if self.lifecycle.is_starting() => {
+            Received::Ready(ready) if self.starting.is_some() => {
                 if let Some(conn) = self.shared.conn.get() {
                     conn.welcome(&ready);
                 }
                 self.shared.set_ready();
-                // Whoever waited may have given up a moment ago: then the child goes on to live, owned by its parent.
+                // Whoever waited may have given up a moment ago; then it has also wished the child gone.
                 self.starting.take().map(|starting| starting.result.send(Ok(())));
                 Some(Cue::Ready)
             }
-            Received::InitFailed(failed) if self.lifecycle.is_starting() => {
+            Received::InitFailed(failed) if self.starting.is_some() => {
                 self.starting.as_mut()?.failure = Some(StartFailure::InitFailed(failed.fault));
                 Some(Cue::Failed)
             }
@@ -276,6 +301,7 @@ impl Driver {
     }
 
     fn out_of_place(&mut self, kind: Kind, when: &'static str) -> Cue {
+        self.link.close();
         self.on_link_end(Disconnected::Misbehaved(Misbehaviour::OutOfPlace { kind, when }))
     }
 
@@ -308,10 +334,14 @@ impl Driver {
             }
             (Action::CutLink, Some(conn)) => {
                 self.end.get_or_insert(Disconnected::Cut);
-                conn.close();
-                conn.abort();
+                self.inbox.letters = None;
+                // Our direction only: if both ended, the child would take its parent for dead.
+                conn.finish();
             }
-            (Action::FailCalls, Some(conn)) => conn.end_calls(),
+            (Action::FailCalls, Some(conn)) => {
+                self.in_flight = conn.in_flight();
+                conn.end_calls();
+            }
             (Action::Terminate, _) => self.shared.process.signal(self.terminate),
             (Action::Kill, _) => self.shared.process.signal(Signal::KILL),
             // Without a hello there is no link to act on; finishing is not done here.

@@ -41,6 +41,13 @@ impl Outputs {
         stdout.or_else(|| line(&mut self.stderr).map(|line| (Output::Stderr, line)))
     }
 
+    /// What was printed last, without an end of line.
+    pub(super) fn rest(&mut self) -> Vec<(Output, String)> {
+        let rest = |lines: &mut Option<Lines>| lines.as_mut().and_then(Lines::rest);
+        let stdout = rest(&mut self.stdout).map(|line| (Output::Stdout, line));
+        stdout.into_iter().chain(rest(&mut self.stderr).map(|line| (Output::Stderr, line))).collect()
+    }
+
     /// Keeps the last lines of stderr.
     pub(super) fn keep(&mut self, stream: Output, line: &str) {
         if stream == Output::Stderr {

@@ -36,7 +36,7 @@ async fn run(language: String, amounts: Vec<String>) -> Result<(), Fault> {
         ChildSpec::<Greeter>::new("greeter", Program::sibling("three-crates-greeter")).init(GreeterInit { language });
     let greeter = parent.spawn(greeter).await?;
     let adder = ChildSpec::<Adder>::new("adder", Program::sibling("three-crates-adder"))
-        .init(AdderInit { balance: Cents(100_00) });
+        .init(AdderInit { balance: Cents(10_000) });
     let adder = parent.spawn(adder).await?;
 
     let Greeting(greeting) = greeter.request(Greet { name: "Ada".to_owned() }).await?;
