@@ -139,7 +139,7 @@ async fn leave(runtime: &Runtime, result: &std::thread::Result<Result>) {
     runtime.conn.close();
     // A parent that does not read for so long is not going to.
     let _ = timeout(FLUSH_LIMIT, runtime.conn.flushed()).await;
-    runtime.conn.finish();
+    runtime.finish();
 }
 
 #[expect(clippy::print_stderr, reason = "the last words of a program go to its stderr")]

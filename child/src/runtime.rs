@@ -93,7 +93,7 @@ impl Runtime {
         self.conn.close();
         self.conn.end_calls();
         // Nobody writes any more, so nobody may wait for it.
-        self.conn.finish();
+        self.conn.drop_queue();
         self.phase.send_replace(Phase::Gone);
     }
 
@@ -146,6 +146,14 @@ impl Runtime {
 
     pub(crate) fn was_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
+    }
+
+    /// Ends our direction of the link, after everything was written. Not if the parent has ended its own: with both
+    /// ended, the link looks as if the parent had died.
+    pub(crate) fn finish(&self) {
+        if *self.phase.borrow() != Phase::Gone {
+            self.conn.finish();
+        }
     }
 
     /// Waits until the parent wants us to leave, or is gone.

@@ -117,7 +117,7 @@ impl<P: Protocol, S: Send + Sync + 'static> Serve<P, S> {
             }
         }
         runtime.conn.close();
-        runtime.conn.finish();
+        runtime.finish();
         Ok(())
     }
 

@@ -147,6 +147,7 @@ impl Lifecycle {
             }
             (Stage::Draining(Wish::Leave), Cue::Deadline) => self.terminate(Why::Shutdown, now),
             (Stage::Draining(Wish::EndLink), Cue::Deadline) => {
+                self.why = Some(Why::LinkEnded);
                 self.wait(Stage::Lingering, LINGER, now);
                 Some(Action::CutLink)
             }

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use kinfolk::parent::{CallError, ExitStatus, StartError};
 use kinfolk::{Delivery, Limits};
-use kinfolk_tests::{Begin, Cancellations, Deed, Denied, Do, Echo, Grow, Nap, Unknown};
+use kinfolk_tests::{
+    AskFragile, Begin, Cancellations, Deed, Denied, Do, Echo, Fragile, FragileCall, Grow, Nap, TripBlocking, Unknown,
+    When,
+};
 use serde_bytes::ByteBuf;
 
 use crate::support::{eventually, one, raw, within, worker};
@@ -181,4 +184,39 @@ fn errors_can_be_sent_between_threads_and_boxed() {
         error.into()
     }
     let _ = boxed;
+}
+
+#[tokio::test]
+async fn a_panic_in_a_messages_own_code_fails_that_message_alone() {
+    let (_parent, child) = one().await;
+    let decoded = within(child.request(FragileCall(Fragile { when: When::Decoded }))).await.unwrap_err();
+    let CallError::Panicked { panic, .. } = &decoded else { panic!("{decoded:?}") };
+    assert_eq!(panic.message, "panicked while decoding");
+    let encoded = within(child.request(AskFragile())).await.unwrap_err();
+    let CallError::Panicked { panic, .. } = &encoded else { panic!("{encoded:?}") };
+    assert_eq!(panic.message, "panicked while encoding");
+    assert_eq!(within(child.request(Echo(1))).await.unwrap(), 1);
+    assert_eq!(within(child.shutdown()).await.status, ExitStatus::Code(0));
+}
+
+#[tokio::test]
+async fn a_panic_on_a_thread_of_its_own_is_told_with_its_own_text_and_place() {
+    let (_parent, child) = one().await;
+    // One before it, to be mistaken for.
+    let _ = within(child.request(Do(Deed::Panic))).await;
+    let error = within(child.request(TripBlocking())).await.unwrap_err();
+    let CallError::Panicked { panic, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(panic.message, "tripped on a thread of its own");
+    assert!(panic.location.contains("worker.rs:"), "{panic}");
+}
+
+#[test]
+fn a_call_may_be_made_from_a_thread_without_a_runtime() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (_parent, child) = runtime.block_on(one());
+    // Larger than the socket holds, so that the write blocks on this very thread.
+    let bytes = ByteBuf::from(vec![1; 4 << 20]);
+    assert_eq!(futures::executor::block_on(child.request(Grow(bytes, 0)).into_future()).unwrap().len(), 4 << 20);
+    assert_eq!(futures::executor::block_on(child.request(Echo(1)).into_future()).unwrap(), 1);
+    runtime.block_on(child.kill());
 }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use kinfolk::parent::{EndedBy, ExitStatus, Parent, Stdio, Why};
+use futures::StreamExt;
+use kinfolk::parent::{ChildEvent, Disconnected, EndedBy, ExitStatus, Parent, Program, StartError, Stdio, Why};
 use kinfolk_tests::{Begin, Deed, Do, Echo, Nap};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{eventually, exists, life, one, raw, within, worker};
+use crate::support::{eventually, exists, grandchildren, life, one, raw, within, worker};
 
 const ORDER: [&str; 4] = ["Spawned", "Ready", "Disconnected", "Exited"];
 
@@ -122,16 +123,10 @@ async fn grandchildren_that_hold_everything_open_do_not_delay_the_report() {
         assert!(started.elapsed() < Duration::from_secs(30), "half of what the grandchild sleeps");
         if session {
             // Out of our reach, as documented; not to be left behind by a test.
-            kill_process(Pid::from_raw(left[0]).unwrap(), Signal::KILL).unwrap();
+            kill_process(Pid::from_raw(left[0] as i32).unwrap(), Signal::KILL).unwrap();
         }
-        eventually("the grandchild is gone", || !exists(left[0] as u32)).await;
+        eventually("the grandchild is gone", || !exists(left[0])).await;
     }
-}
-
-fn grandchildren(pid: u32) -> Vec<i32> {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let lists = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).unwrap());
-    lists.flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>()).collect()
 }
 
 #[tokio::test]
@@ -152,4 +147,100 @@ async fn a_parents_shutdown_ends_all_and_its_drop_too() {
     let report = within(child.wait()).await;
     assert_eq!(report.ended_by, EndedBy::Us(Why::ParentDropped), "{report}");
     assert_eq!(life(child.events()).await, ORDER);
+}
+
+#[tokio::test]
+async fn disconnect_cuts_the_link_of_a_child_that_does_not_drain_and_it_leaves_by_itself() {
+    let parent = Parent::new();
+    let grace = Duration::from_millis(300);
+    let child = within(parent.spawn(worker("busy", Begin::Well).grace(grace))).await.unwrap();
+    let call = tokio::spawn(child.request(Nap(600_000)).into_future());
+    within(child.request(Echo(1))).await.unwrap();
+    child.disconnect();
+    let report = within(child.wait()).await;
+    assert_eq!((report.status, report.ended_by), (ExitStatus::Code(0), EndedBy::Itself), "{report}");
+    assert!(within(call).await.unwrap().unwrap_err().is_lost());
+    let mut events = child.events();
+    let cut = ChildEvent::Disconnected(Disconnected::Cut);
+    loop {
+        let event = within(events.next()).await.expect("the link was cut");
+        if format!("{event:?}") == format!("{cut:?}") {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_left_its_group_is_killed_all_the_same() {
+    let (_parent, child) = one().await;
+    within(child.request(Do(Deed::LeaveGroup))).await.unwrap();
+    let report = within(child.kill()).await;
+    assert_eq!(report.ended_by, EndedBy::Us(Why::Killed), "{report}");
+}
+
+#[tokio::test]
+async fn a_child_that_prints_without_end_holds_up_nothing() {
+    let parent = Parent::new();
+    let child = within(parent.spawn(worker("loud", Begin::Well).stdout(Stdio::lines()))).await.unwrap();
+    within(child.request(Do(Deed::PrintForEver))).await.unwrap();
+    for number in 0..10 {
+        assert_eq!(within(child.request(Echo(number))).await.unwrap(), number);
+    }
+    assert!(within(child.request(Nap(600_000)).deadline(Duration::from_millis(50))).await.unwrap_err().is_deadline());
+    within(child.shutdown()).await;
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_kinfolks_and_prints_without_end_is_ended_in_time() {
+    let spec = kinfolk::parent::ChildSpec::<kinfolk_tests::Drill>::new("yes", Program::search("yes")).init(Begin::Well);
+    let spec = spec.stdout(Stdio::lines()).handshake_timeout(Duration::from_millis(200));
+    let (error, _) = crate::support::failing(spec).await;
+    assert!(matches!(error, StartError::Timeout { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_grace_without_end_is_no_mistake() {
+    let parent = Parent::new();
+    let spec = worker("patient", Begin::Well).grace(Duration::MAX).init_timeout(Duration::MAX);
+    let child = within(parent.spawn(spec.handshake_timeout(Duration::MAX))).await.unwrap();
+    assert_eq!(within(child.shutdown()).await.status, ExitStatus::Code(0));
+}
+
+#[test]
+fn children_end_with_the_runtime_that_looked_after_them() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (parent, child) = runtime.block_on(one());
+    drop(runtime);
+    assert!(!exists(child.pid()));
+    let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let report = other.block_on(within(child.wait()));
+    assert_eq!(report.ended_by, EndedBy::Us(Why::RuntimeEnded), "{report}");
+    assert!(other.block_on(within(child.request(Echo(1)))).unwrap_err().is_undelivered());
+    drop(parent);
+}
+
+#[tokio::test]
+async fn a_panicking_main_does_not_wait_for_its_computations() {
+    let (_parent, child) = one().await;
+    let computing = tokio::spawn(child.request(kinfolk_tests::Compute(600_000)).into_future());
+    within(child.request(Echo(1))).await.unwrap();
+    let _ = within(child.request(Do(Deed::TickThen(0, kinfolk_tests::End::Panic)))).await;
+    let report = within(child.wait()).await;
+    assert_eq!(report.status, ExitStatus::Code(101), "{report}");
+    assert!(within(computing).await.unwrap().unwrap_err().is_lost());
+}
+
+#[tokio::test]
+async fn a_name_is_free_once_exited_was_seen() {
+    let parent = Parent::new();
+    for _ in 0..20 {
+        let child = within(parent.spawn(worker("again", Begin::Well))).await.unwrap();
+        let mut events = child.events();
+        tokio::spawn(async move { child.kill().await });
+        while let Some(event) = within(events.next()).await {
+            if matches!(event, ChildEvent::Exited(_)) {
+                break;
+            }
+        }
+    }
 }

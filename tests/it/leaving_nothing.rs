@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child as Process, Command, Stdio};
 
-use crate::support::{NEST, eventually, exists};
+use crate::support::{NEST, eventually, exists, grandchildren};
 
 /// A parent program, and its first line: the numbers it prints.
 fn nest(mode: &str) -> (Process, BufReader<std::process::ChildStdout>, Vec<u32>) {
@@ -25,6 +25,17 @@ async fn children_that_compute_end_with_a_parent_that_is_killed() {
     parent.wait().unwrap();
     // Half a second of grace; the rest is patience with a busy machine.
     eventually("both children are gone", || pids.iter().all(|pid| !exists(*pid) || is_zombie(*pid))).await;
+}
+
+#[tokio::test]
+async fn what_a_child_has_started_ends_with_it_when_the_parent_is_killed() {
+    let (mut parent, _, pids) = nest("leave-behind");
+    let started = grandchildren(pids[0]);
+    assert_eq!(started.len(), 1);
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    let all = [pids[0], started[0]];
+    eventually("both are gone", || all.iter().all(|pid| !exists(*pid) || is_zombie(*pid))).await;
 }
 
 #[tokio::test]

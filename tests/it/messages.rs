@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex};
 use futures::StreamExt;
 use kinfolk::parent::{ChildEvent, ExitStatus, Parent};
 use kinfolk::{Failure, Limits, MessageId, SendCause};
-use kinfolk_tests::{Begin, Count, Deed, Do, Drill, Echo, End, Farewell, Ignored, Slow, Tick, Trip};
+use kinfolk_tests::{
+    Begin, Count, Deed, Do, Drill, Echo, End, Farewell, Fragile, FragileNote, FragileTick, Ignored, Slow, Tick, Trip,
+    When,
+};
 
 use crate::support::{Spec, eventually, one, within, worker};
 
@@ -176,4 +179,39 @@ async fn a_message_the_child_has_no_handler_for_is_refused_at_once() {
     let refused = within(child.send(Ignored())).await.unwrap_err();
     assert_eq!(refused.cause, SendCause::Unsupported);
     assert!(refused.to_string().contains("`Ignored` to child `one`"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_panic_in_a_messages_own_code_does_not_stop_those_behind_it() {
+    let parent = Parent::new();
+    let (spec, ticks) = collecting("fragile", Begin::Well);
+    let spec = spec.on_message(|_, FragileTick(_)| async move {});
+    let child = within(parent.spawn(spec)).await.unwrap();
+    child.send(FragileNote(Fragile { when: When::Decoded })).await.unwrap();
+    within(child.request(Do(Deed::SendFragile))).await.unwrap();
+    child.send(Count(1)).await.unwrap();
+    eventually("both ticks behind are handled", || ticks.lock().unwrap().len() == 2).await;
+    let mut events = child.events();
+    let (mut rejected, mut failed) = (false, false);
+    while !(rejected && failed) {
+        match within(events.next()).await.unwrap() {
+            ChildEvent::Rejected { message, .. } => rejected = message == MessageId::of("FragileNote"),
+            ChildEvent::Failed { message, .. } => failed = message == MessageId::of("FragileTick"),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_handler_of_the_parent_that_hangs_does_not_keep_the_end_from_being_told() {
+    let parent = Parent::new();
+    let spec = worker("w", Begin::Well).grace(std::time::Duration::from_millis(200));
+    let spec = spec.on_message(|_, Tick(_)| std::future::pending::<()>());
+    let child = within(parent.spawn(spec)).await.unwrap();
+    child.send(Count(3)).await.unwrap();
+    within(child.request(Echo(1))).await.unwrap();
+    let events = child.events();
+    within(child.kill()).await;
+    let last = within(events.collect::<Vec<_>>()).await.pop().unwrap();
+    assert!(matches!(last, ChildEvent::Exited(_)), "{last:?}");
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use kinfolk::child;
 use kinfolk::parent::{ChildSpec, Parent, Program, Stdio};
-use kinfolk_tests::{Begin, Compute, Drill, Echo};
+use kinfolk_tests::{Begin, Compute, Deed, Do, Drill, Echo};
 
 fn main() -> ExitCode {
     if child::role().as_deref() == Some("quiet") {
@@ -29,6 +29,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     match std::env::args().nth(1).as_deref() {
         Some("compute") => compute().await,
         Some("cycles") => cycles().await,
+        Some("leave-behind") => leave_behind().await,
         Some("drop") => leave(false).await,
         Some("exit") => leave(true).await,
         _ => {
@@ -49,6 +50,16 @@ async fn compute() -> Result<(), Box<dyn Error>> {
     println!("{} {}", one.pid(), two.pid());
     let minute = || Compute(60_000);
     let (_, _) = tokio::join!(one.request(minute()).into_future(), two.request(minute()).into_future());
+    Ok(())
+}
+
+/// A child that has started a program of its own, and nothing else until this process is killed.
+async fn leave_behind() -> Result<(), Box<dyn Error>> {
+    let parent = Parent::new();
+    let child = parent.spawn(worker("leaving")).await?;
+    child.request(Do(Deed::LeaveBehind { session: false })).await?;
+    println!("{}", child.pid());
+    child.wait().await;
     Ok(())
 }
 

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use kinfolk::Fault;
 use kinfolk::child::{self, Cx, Job, Me, ParentHandle};
 use kinfolk_tests::{
-    Begin, Cancellations, Compute, Count, Deed, Denied, Describe, Description, Do, Drill, Echo, End, Farewell, Grow,
-    Nap, Slow, Tick, Trip,
+    AskFragile, Begin, Cancellations, Compute, Count, Deed, Denied, Describe, Description, Do, Drill, Echo, End,
+    Farewell, Fragile, FragileCall, FragileNote, FragileTick, Grow, Nap, Slow, Tick, Trip, TripBlocking, When,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -63,6 +63,10 @@ async fn worker(me: Me<Drill>, at_start: Vec<(i32, String)>) -> child::Result {
         .on_message(act)
         .on_message(|cx: Cx<Count, State>, Count(number)| async move { tick(&cx.parent(), number).await })
         .on_message(|_, Slow(ms)| sleep(Duration::from_millis(ms)))
+        .on_message(|_, FragileCall(_)| async move { Ok(()) })
+        .on_message(|_, FragileNote(_)| async move {})
+        .on_message(|_, AskFragile()| async move { Ok(Fragile { when: When::Encoded }) })
+        .on_blocking(|_, TripBlocking()| panic!("tripped on a thread of its own"))
         .on_message(|_, Trip()| async move { panic!("tripped on purpose") })
         .on_message(|cx: Cx<Describe, State>, Describe()| async move { Ok(describe(&cx)) })
         .run();
@@ -161,6 +165,22 @@ async fn act(cx: Cx<Do, State>, Do(deed): Do) -> Result<(), Denied> {
         Deed::Print { stdout, stderr } => {
             stdout.iter().for_each(|line| println!("{line}"));
             stderr.iter().for_each(|line| eprintln!("{line}"));
+        }
+        Deed::LeaveGroup => {
+            let group = rustix::process::getppid().and_then(|parent| rustix::process::getpgid(Some(parent)).ok());
+            rustix::process::setpgid(None, group).map_err(|error| Denied(error.to_string()))?;
+        }
+        Deed::SendFragile => {
+            let fragile = FragileTick(Fragile { when: When::Decoded });
+            cx.parent().send(fragile).await.map_err(|error| Denied(error.to_string()))?;
+            tick(&cx.parent(), 1).await;
+        }
+        Deed::PrintForEver => {
+            thread::spawn(|| {
+                loop {
+                    println!("again and again");
+                }
+            });
         }
         Deed::LeaveBehind { session } => {
             let mut command = Command::new(if session { "setsid" } else { "sleep" });

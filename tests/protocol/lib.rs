@@ -91,6 +91,16 @@ messages! {
     ToChild Trip() => OneWay;
     /// Answered with what the child knows of itself.
     ToChild Describe() => Call<Description>;
+    /// Decoding it panics.
+    ToChild FragileCall(Fragile) => Call<()>;
+    /// Decoding it panics.
+    ToChild FragileNote(Fragile) => OneWay;
+    /// Answered with a value whose encoding panics.
+    ToChild AskFragile() => Call<Fragile>;
+    /// Decoding it panics.
+    ToParent FragileTick(Fragile) => OneWay;
+    /// Panics on a thread of its own.
+    ToChild TripBlocking() => Call<()>;
     /// Answered by nobody.
     ToChild Unknown() => Call<()>;
     /// Handled by nobody.
@@ -101,9 +111,46 @@ messages! {
     ToParent Farewell(String) => OneWay;
 }
 
+/// A value whose encoding and decoding may be bugged: the program's own code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fragile {
+    /// When it panics.
+    pub when: When,
+}
+
+/// When a [`Fragile`] panics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum When {
+    /// Where it is encoded.
+    Encoded,
+    /// Where it is decoded.
+    Decoded,
+}
+
+impl Serialize for Fragile {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        assert!(self.when != When::Encoded, "panicked while encoding");
+        self.when.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fragile {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let when = When::deserialize(deserializer)?;
+        assert!(when != When::Decoded, "panicked while decoding");
+        Ok(Self { when })
+    }
+}
+
 /// The error of [`Do`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Denied(pub String);
+
+impl std::fmt::Display for Denied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// What a child may do to itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +174,12 @@ pub enum Deed {
         /// On stderr.
         stderr: Vec<String>,
     },
+    /// Leave the group that its parent put it in.
+    LeaveGroup,
+    /// Send a [`FragileTick`] and then a [`Tick`].
+    SendFragile,
+    /// Print without end.
+    PrintForEver,
     /// Start a program that outlives the child, in the child's group or a session of its own, holding its output.
     LeaveBehind {
         /// In a session of its own.

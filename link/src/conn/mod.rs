@@ -279,6 +279,17 @@ impl Conn {
         self.writer.flush_blocking(limit)
     }
 
+    /// Drops what is queued; nothing is written any more.
+    pub fn drop_queue(&self) {
+        self.writer.close();
+    }
+
+    /// Bytes that wait to be written.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.writer.queued()
+    }
+
     /// Ends our direction: the peer reads what was written, then the end.
     pub fn finish(&self) {
         self.writer.finish();

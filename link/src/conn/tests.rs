@@ -174,6 +174,18 @@ async fn an_ended_link_tells_every_caller_how_far_it_came() {
 }
 
 #[tokio::test]
+async fn calls_that_are_given_up_do_not_pile_up_behind_a_peer_that_does_not_read() {
+    let (parent, _child) = pair(Limits::default(), 64);
+    for _ in 0..100 {
+        let call = tokio::spawn(parent.conn.call(MessageId::of("Ask"), vec![0; 1 << 20]));
+        settle_down().await;
+        call.abort();
+        settle_down().await;
+    }
+    assert!(parent.conn.queued() <= QUEUE.bytes + (2 << 20), "{} bytes", parent.conn.queued());
+}
+
+#[tokio::test]
 async fn an_answer_that_cannot_be_sent_says_so() {
     let (mut parent, mut child) = pair(Limits::default().max_message(65_536), 1 << 20);
     let waiting = call(&parent, &[]);

@@ -251,6 +251,11 @@ impl Writer {
         }
     }
 
+    /// Bytes that wait to be written.
+    pub fn queued(&self) -> usize {
+        lock(&self.queue).bytes()
+    }
+
     /// How far the stream may have been written. A frame that ends beyond did not leave whole.
     pub fn reached(&self) -> u64 {
         lock(&self.queue).reached()
