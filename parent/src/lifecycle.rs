@@ -146,17 +146,12 @@ impl Lifecycle {
                 None
             }
             (Stage::Draining(Wish::Leave), Cue::Deadline) => self.terminate(Why::Shutdown, now),
-            (Stage::Draining(Wish::EndLink), Cue::Deadline) => {
-                self.why = Some(Why::LinkEnded);
-                self.wait(Stage::Lingering, LINGER, now);
-                Some(Action::CutLink)
-            }
+            (Stage::Draining(Wish::EndLink), Cue::Deadline) => self.cut_link(now),
 
             (Stage::Lingering | Stage::Leaving | Stage::Terminating, Cue::LinkEnded) => None,
             (_, Cue::LinkEnded) => self.wait(Stage::Lingering, LINGER, now),
             (Stage::Lingering, Cue::Deadline) => {
-                self.wait(Stage::Leaving, self.patience.grace, now);
-                Some(Action::FailCalls)
+                self.enter(Stage::Leaving, Some(after(now, self.patience.grace)), Some(Action::FailCalls))
             }
             (Stage::Leaving, Cue::Deadline) => self.terminate(Why::LinkEnded, now),
             (Stage::Terminating, Cue::Deadline) => {
@@ -165,6 +160,11 @@ impl Lifecycle {
             }
             _ => None,
         }
+    }
+
+    fn cut_link(&mut self, now: Instant) -> Option<Action> {
+        self.why = Some(Why::LinkEnded);
+        self.enter(Stage::Lingering, Some(after(now, LINGER)), Some(Action::CutLink))
     }
 
     fn enter(&mut self, stage: Stage, deadline: Option<Instant>, action: Option<Action>) -> Option<Action> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::driver::{self, Beginning, Joined, LinkSide, Outputs};
 use crate::error::StartError;
 use crate::launch::Launch;
 use crate::process::{Process, Started};
-use crate::program::Resolved;
+use crate::program::{Program, Resolved};
 use crate::report::ExitReport;
 use crate::shared::{ProtocolTag, Shared, Wish};
 use crate::spec::{ChildSpec, Initialized, Settings};
@@ -167,22 +167,11 @@ impl Parent {
         }
         let reservation = self.reserve(&name)?;
         let Settings { program, launch, patience, limits, handlers, .. } = settings;
-        let resolved = program.resolve().map_err(|source| StartError::Program { child: name.clone(), source })?;
-        let spawned = Instant::now();
-        let joined = match resolved {
+        let Joined { process, link, outputs } = match resolve(&name, program)? {
             Resolved::Attach(invitation) => attach(&name, &invitation, patience.handshake, limits).await?,
-            Resolved::Run { program, role } => {
-                if let Some(error) = launch.unwritable(&name) {
-                    return Err(error);
-                }
-                join(&program, role.as_deref(), &launch, limits).map_err(|source| {
-                    let (child, cwd) = (name.clone(), launch.cwd.clone());
-                    StartError::Spawn { child, program, cwd, source }
-                })?
-            }
+            Resolved::Run { program, role } => join(&name, program, role.as_deref(), &launch, limits)?,
         };
-        let Joined { process, link, outputs } = joined;
-        let shared = Arc::new(Shared::new(name, protocol, Arc::new(process), spawned));
+        let shared = Arc::new(Shared::new(name, protocol, Arc::new(process)));
         self.adopt(&shared)?;
         // Beyond the driver's own notice: READY may have come a moment before this future is dropped.
         let unless_started = KillOnDrop(Some(Arc::clone(&shared)));
@@ -287,10 +276,30 @@ impl Drop for Parent {
     }
 }
 
+fn resolve(name: &ChildName, program: Program) -> Result<Resolved, StartError> {
+    program.resolve().map_err(|source| StartError::Program { child: name.clone(), source })
+}
+
 /// Starts a program with one end of a new link.
-fn join(program: &Path, role: Option<&str>, launch: &Launch, limits: Limits) -> io::Result<Joined> {
-    let InheritedPair { ours, theirs, id } = InheritedPair::new()?;
-    let transport: Arc<dyn Transport> = Arc::new(Socket::new(ours)?);
-    let Started { process, stdout, stderr } = Process::start(program, role, launch, theirs, &id)?;
-    Ok(Joined { process, link: LinkSide::new(transport, limits.max_message), outputs: Outputs::new(stdout, stderr) })
+fn join(
+    name: &ChildName,
+    program: PathBuf,
+    role: Option<&str>,
+    launch: &Launch,
+    limits: Limits,
+) -> Result<Joined, StartError> {
+    if let Some(error) = launch.unwritable(name) {
+        return Err(error);
+    }
+    let start = || -> io::Result<Joined> {
+        let InheritedPair { ours, theirs, id } = InheritedPair::new()?;
+        let transport: Arc<dyn Transport> = Arc::new(Socket::new(ours)?);
+        let Started { process, stdout, stderr } = Process::start(&program, role, launch, theirs, &id)?;
+        let link = LinkSide::new(transport, limits.max_message);
+        Ok(Joined { process, link, outputs: Outputs::new(stdout, stderr) })
+    };
+    start().map_err(|source| {
+        let (child, cwd) = (name.clone(), launch.cwd.clone());
+        StartError::Spawn { child, program, cwd, source }
+    })
 }

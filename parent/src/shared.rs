@@ -56,12 +56,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(name: ChildName, protocol: ProtocolTag, process: Arc<Process>, spawned: Instant) -> Self {
+    pub(crate) fn new(name: ChildName, protocol: ProtocolTag, process: Arc<Process>) -> Self {
         Self {
             name,
             protocol,
             process,
-            spawned,
+            spawned: Instant::now(),
             conn: OnceLock::new(),
             ready: AtomicBool::new(false),
             log: Mutex::default(),

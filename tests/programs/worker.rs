@@ -148,6 +148,12 @@ impl Drop for CountIfDropped<'_> {
     }
 }
 
+fn print_for_ever() {
+    loop {
+        println!("again and again");
+    }
+}
+
 async fn act(cx: Cx<Do, State>, Do(deed): Do) -> Result<(), Denied> {
     match deed {
         Deed::Decline => return Err(Denied("not today".into())),
@@ -175,13 +181,7 @@ async fn act(cx: Cx<Do, State>, Do(deed): Do) -> Result<(), Denied> {
             cx.parent().send(fragile).await.map_err(|error| Denied(error.to_string()))?;
             tick(&cx.parent(), 1).await;
         }
-        Deed::PrintForEver => {
-            thread::spawn(|| {
-                loop {
-                    println!("again and again");
-                }
-            });
-        }
+        Deed::PrintForEver => drop(thread::spawn(print_for_ever)),
         Deed::LeaveBehind { session } => {
             let mut command = Command::new(if session { "setsid" } else { "sleep" });
             if session {

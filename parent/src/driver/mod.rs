@@ -6,8 +6,8 @@
 mod ending;
 mod link;
 mod outputs;
+mod waits;
 
-use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,11 +17,11 @@ use kinfolk_link::{Conn, Misbehaviour, Peer, Received, Signal};
 use kinfolk_protocol::{Expected, Fault, Hello, Init, Kind, Limits, PanicInfo, Refusal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::sleep_until;
 
 use self::link::LinkEvent;
 pub(crate) use self::link::LinkSide;
 pub(crate) use self::outputs::Outputs;
+use self::waits::{dropped, emptied, failed, until};
 use crate::error::{StartError, Step};
 use crate::event::{ChildEvent, Disconnected, Output};
 use crate::handlers::{Handlers, Letter, deliver};
@@ -359,43 +359,5 @@ impl StartFailure {
             Self::InitFailed(fault) => fault.to_string(),
             Self::Misbehaved(misbehaviour) => misbehaviour.to_string(),
         }
-    }
-}
-
-/// Resolves when writing has failed, once.
-async fn failed(writing: &mut Option<BoxFuture<'static, io::Error>>) {
-    match writing {
-        Some(write) => {
-            write.await;
-            *writing = None;
-        }
-        None => pending().await,
-    }
-}
-
-/// Resolves when nobody waits for the start any more.
-async fn dropped(starting: &mut Option<Starting>) {
-    match starting {
-        Some(starting) => starting.result.closed().await,
-        None => pending().await,
-    }
-}
-
-/// Resolves when all messages have been handled and no more can come, once.
-async fn emptied(task: &mut Option<JoinHandle<()>>) {
-    match task {
-        Some(running) => {
-            // Handlers' panics are caught within: an error would be ours, and there is nothing left to handle.
-            let _ = running.await;
-            *task = None;
-        }
-        None => pending().await,
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline.into()).await,
-        None => pending().await,
     }
 }
