@@ -1,0 +1,60 @@
+//! Who is measured, and how this executable becomes a child of each.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::limits;
+use crate::measure::{Pace, measure};
+use crate::ours;
+use crate::peer::Result;
+use crate::sample::Sample;
+use crate::scenario::Scenario;
+
+/// One way to talk to a child process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contender {
+    /// Blocking calls on a socketpair, child by std's `Command`: what the kernel allows.
+    Socketpair,
+    /// tokio's `UnixStream` with a length prefix, child by tokio's `Command`: what plain tokio allows.
+    TokioStream,
+    /// This project.
+    Kinfolk,
+}
+
+impl Contender {
+    /// All of them, in the order of a table.
+    pub const ALL: [Self; 3] = [Self::Socketpair, Self::TokioStream, Self::Kinfolk];
+
+    /// Its name in a table.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Socketpair => "limit: socketpair",
+            Self::TokioStream => "limit: tokio UnixStream",
+            Self::Kinfolk => "kinfolk",
+        }
+    }
+
+    /// Measures one scenario once, with children of its own, on a fresh current-thread runtime.
+    ///
+    /// # Errors
+    /// A child could not be started, ended early, or answered wrongly.
+    pub fn measure(self, scenario: Scenario, pace: &Pace) -> Result<Sample> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            match self {
+                Self::Socketpair => measure::<limits::Socketpair>(scenario, pace).await,
+                Self::TokioStream => measure::<limits::TokioStream>(scenario, pace).await,
+                Self::Kinfolk => measure::<ours::Kinfolk>(scenario, pace).await,
+            }
+        })
+    }
+}
+
+/// Runs the child this process was started as, if it was. Call it before anything else in `main`.
+#[must_use]
+pub fn child_main() -> Option<ExitCode> {
+    limits::child_main().or_else(ours::child_main)
+}

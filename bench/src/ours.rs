@@ -1,0 +1,166 @@
+//! kinfolk with its default settings, used the way its documentation shows.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use kinfolk::child::Me;
+use kinfolk::parent::{Child, ChildSpec, Parent, Program};
+use kinfolk::{Bincode, Call, Fault, Message, OneWay, Protocol, ToChild, Version};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::peer::{Peer, Result, SMALL, ensure, noise, touch};
+
+const ROLE: &str = "bench";
+
+enum Bench {}
+impl Protocol for Bench {
+    const NAME: &'static str = "kinfolk-bench";
+    const VERSION: Version = Version::new(1, 0);
+    type Init = ();
+    type Codec = Bincode;
+}
+
+/// Sent back as it came.
+#[derive(Serialize, Deserialize)]
+struct Echo(ByteBuf);
+impl Message for Echo {
+    type To = ToChild<Bench>;
+    type Contract = Call<ByteBuf>;
+    const NAME: &'static str = "Echo";
+}
+
+/// Read once, answered with its [`touch`]ed sum.
+#[derive(Serialize, Deserialize)]
+struct Upload(ByteBuf);
+impl Message for Upload {
+    type To = ToChild<Bench>;
+    type Contract = Call<u64>;
+    const NAME: &'static str = "Upload";
+}
+
+/// Counted, not answered.
+#[derive(Serialize, Deserialize)]
+struct Note(ByteBuf);
+impl Message for Note {
+    type To = ToChild<Bench>;
+    type Contract = OneWay;
+    const NAME: &'static str = "Note";
+}
+
+/// Asks how many notes have been handled.
+#[derive(Serialize, Deserialize)]
+struct Count;
+impl Message for Count {
+    type To = ToChild<Bench>;
+    type Contract = Call<u64>;
+    const NAME: &'static str = "Count";
+}
+
+/// Runs the child this process was started as, if it was.
+pub(crate) fn child_main() -> Option<ExitCode> {
+    (kinfolk::child::role().as_deref() == Some(ROLE)).then(|| kinfolk::child::main(worker))
+}
+
+async fn worker(me: Me<Bench>) -> std::result::Result<(), Fault> {
+    me.state(AtomicU64::new(0))
+        .on_message(|_, Echo(bytes): Echo| async move { Ok(bytes) })
+        .on_message(|_, Upload(bytes): Upload| async move { Ok(touch(&bytes)) })
+        .on_message(|cx, _: Note| async move {
+            cx.state().fetch_add(1, Ordering::Relaxed);
+        })
+        .on_message(|cx, _: Count| async move { Ok(cx.state().load(Ordering::Relaxed)) })
+        .run()
+        .await
+}
+
+/// The parent's side.
+#[derive(Debug)]
+pub(crate) struct Kinfolk {
+    /// Kills the child when dropped, should a measurement fail.
+    parent: Parent,
+    child: Child<Bench>,
+    noted: u64,
+}
+
+impl Kinfolk {
+    /// Waits until the child has handled all notes. Calls may overtake one-way messages, so it may have to ask again.
+    async fn confirmed(&self) -> Result<()> {
+        let give_up = Instant::now() + Duration::from_secs(30);
+        loop {
+            if self.child.request(Count).await? >= self.noted {
+                return Ok(());
+            }
+            ensure(Instant::now() < give_up, "one-way messages got lost")?;
+        }
+    }
+}
+
+impl Peer for Kinfolk {
+    type Payload = ByteBuf;
+
+    async fn start() -> Result<Self> {
+        let parent = Parent::new();
+        let child = parent.spawn(ChildSpec::<Bench>::new(ROLE, Program::current_exe(ROLE))).await?;
+        Ok(Self { parent, child, noted: 0 })
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    fn payload(source: &Bytes) -> ByteBuf {
+        ByteBuf::from(source.to_vec())
+    }
+
+    async fn echo(&mut self, payload: ByteBuf) -> Result<usize> {
+        Ok(self.child.request(Echo(payload)).await?.len())
+    }
+
+    async fn upload(&mut self, payload: ByteBuf) -> Result<u64> {
+        Ok(self.child.request(Upload(payload)).await?)
+    }
+
+    async fn in_flight(&mut self, calls: usize, duration: Duration) -> Result<u64> {
+        let end = Instant::now() + duration;
+        let callers: Vec<_> = (0..calls).map(|_| tokio::spawn(call_until(self.child.clone(), end))).collect();
+        let mut answered = 0;
+        for caller in callers {
+            answered += caller.await??;
+        }
+        Ok(answered)
+    }
+
+    async fn one_way(&mut self, duration: Duration) -> Result<u64> {
+        let source = noise(SMALL);
+        let start = Instant::now();
+        let before = self.noted;
+        while start.elapsed() < duration {
+            // Reading the clock is a tenth of a message: once in a while is enough.
+            for _ in 0..64 {
+                self.child.send(Note(Self::payload(&source))).await?;
+            }
+            self.noted += 64;
+        }
+        self.confirmed().await?;
+        Ok(self.noted - before)
+    }
+
+    async fn stop(self) -> Result<()> {
+        let report = self.child.shutdown().await;
+        self.parent.shutdown().await;
+        ensure(report.status.is_success(), "kinfolk's child failed")
+    }
+}
+
+async fn call_until(child: Child<Bench>, end: Instant) -> Result<u64> {
+    let source = noise(SMALL);
+    let mut answered = 0;
+    while Instant::now() < end {
+        child.request(Echo(Kinfolk::payload(&source))).await?;
+        answered += 1;
+    }
+    Ok(answered)
+}

@@ -1,0 +1,107 @@
+//! The result of one measurement, and the figures a table takes from it.
+
+use serde::Serialize;
+
+use crate::memory::Memory;
+
+/// What one measurement of one scenario gave. Its JSON form is the line that an external rig reads.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Sample {
+    /// Round trips in µs.
+    Latency {
+        /// The median.
+        p50: f64,
+        /// 99 of 100 were at least as fast.
+        p99: f64,
+        /// The mean.
+        mean: f64,
+        /// The fastest.
+        min: f64,
+    },
+    /// Small messages.
+    Messages {
+        /// Messages per second.
+        rate: f64,
+    },
+    /// Large messages.
+    Bytes {
+        /// Payload bytes one way per second, in 10⁹.
+        gbps: f64,
+    },
+    /// Starts of a child, and what it occupies afterwards.
+    Spawn {
+        /// Median from spawn to first reply in ms.
+        ms: f64,
+        /// The fastest start in ms.
+        min_ms: f64,
+        /// The last child, idle.
+        #[serde(flatten)]
+        memory: Memory,
+    },
+}
+
+/// Which way a figure improves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    /// A duration or a size.
+    Lower,
+    /// A rate.
+    Higher,
+}
+
+/// What a figure counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name in the table.
+    pub name: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// Which way it improves.
+    pub better: Better,
+}
+
+/// One number of a sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Figure {
+    /// What it counts.
+    pub metric: Metric,
+    /// How much.
+    pub value: f64,
+}
+
+impl Sample {
+    /// The numbers worth a row, always in the same order for the same scenario, the most telling one first.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        use Better::{Higher, Lower};
+        let figure = |name, unit, better, value| Figure { metric: Metric { name, unit, better }, value };
+        match *self {
+            Self::Latency { p50, p99, .. } => {
+                vec![figure("p50", "µs", Lower, p50), figure("p99", "µs", Lower, p99)]
+            }
+            Self::Messages { rate } => vec![figure("rate", "M/s", Higher, rate / 1e6)],
+            Self::Bytes { gbps } => vec![figure("payload", "GB/s", Higher, gbps)],
+            Self::Spawn { ms, min_ms, memory } => vec![
+                figure("median", "ms", Lower, ms),
+                figure("fastest", "ms", Lower, min_ms),
+                figure("idle private", "kB", Lower, memory.private_kb as f64),
+                figure("idle PSS", "kB", Lower, memory.pss_kb as f64),
+                figure("peak RSS", "kB", Lower, memory.hwm_kb as f64),
+            ],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Memory, Sample};
+
+    #[test]
+    fn a_spawn_is_one_flat_json_line() {
+        let memory = Memory { hwm_kb: 3, pss_kb: 2, private_kb: 1 };
+        let line = serde_json::to_string(&Sample::Spawn { ms: 1.5, min_ms: 1.0, memory }).unwrap();
+        assert_eq!(line, r#"{"ms":1.5,"min_ms":1.0,"hwm_kb":3,"pss_kb":2,"private_kb":1}"#);
+    }
+}
