@@ -62,8 +62,7 @@ impl<M: Message, S: Send + Sync + 'static> Cx<M, S> {
     /// When the call is cancelled the future is dropped, but a thread cannot be: `work` goes on until it asks
     /// [`Job::check`] or [`Job::is_cancelled`], and keeps its place among the threads until it returns.
     pub async fn blocking<T: Send + 'static>(self, work: impl FnOnce(Job<M, S>) -> T + Send + 'static) -> T {
-        let threads = Arc::clone(self.runtime.threads.get().expect("`run` sets it before any handler starts"));
-        let permit = threads.acquire_owned().await.expect("it is never closed");
+        let permit = self.runtime.threads().acquire_owned().await.expect("it is never closed");
         let cancelled = Arc::new(AtomicBool::new(false));
         let job = Job { cx: self, cancelled: Arc::clone(&cancelled) };
         let _cancel = CancelOnDrop(cancelled);

@@ -15,12 +15,12 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::cx::Cx;
 use crate::panics;
-use crate::runtime::{Dispatch, Handling, Runtime};
+use crate::runtime::{Dispatch, Handling, Runtime, Start};
 
 /// A handler with its types hidden.
 trait Erased: Send + Sync {
-    /// Starts a task for a call.
-    fn call(&self, runtime: &Arc<Runtime>, asked: Asked) -> AbortHandle;
+    /// Starts to handle a call. `None` if that is done already.
+    fn call(&self, runtime: &Arc<Runtime>, asked: Asked, start: Start) -> Option<AbortHandle>;
     /// Handles a one-way message.
     fn message(&self, runtime: &Arc<Runtime>, payload: Bytes) -> Handling;
 }
@@ -63,11 +63,11 @@ where
     F: Fn(Cx<M, S>, M) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Answer<M>> + Send + 'static,
 {
-    fn call(&self, runtime: &Arc<Runtime>, asked: Asked) -> AbortHandle {
+    fn call(&self, runtime: &Arc<Runtime>, asked: Asked, start: Start) -> Option<AbortHandle> {
         let answering = Answering::new(Arc::clone(&runtime.conn), asked.call);
         let calls = runtime.calls.get().cloned();
         let (handler, cx) = (Arc::clone(&self.handler), Cx::new(runtime, &self.state));
-        tokio::spawn(async move {
+        let mut handling = Box::pin(async move {
             // Held until the answer is queued, so that answers nobody reads stop further handlers.
             let _permit = match calls {
                 Some(calls) => calls.acquire_owned().await.ok(),
@@ -77,8 +77,12 @@ where
             if let Err(failure) = handle(handler, cx, asked.payload, settle).await {
                 answering.fail(&failure).await;
             }
-        })
-        .abort_handle()
+        });
+        if start == Start::AtOnce && runtime.conn.batched(|| (&mut handling).now_or_never()).is_some() {
+            return None;
+        }
+        // The task polls once more before it waits, so a waker that was lost on the first poll is not missed.
+        Some(tokio::spawn(handling).abort_handle())
     }
 
     fn message(&self, runtime: &Arc<Runtime>, payload: Bytes) -> Handling {
@@ -183,9 +187,9 @@ async fn deliver(runtime: &Arc<Runtime>, Letter { message, payload }: Letter) {
 }
 
 impl Dispatch for Handlers {
-    fn dispatch(&self, runtime: &Arc<Runtime>, received: Received) {
+    fn dispatch(&self, runtime: &Arc<Runtime>, received: Received, start: Start) {
         match received {
-            Received::Call(asked) => self.call(runtime, asked),
+            Received::Call(asked) => self.call(runtime, asked, start),
             Received::Message { message, payload } => {
                 // Without a mailbox the child is leaving, and the message counts as not taken.
                 if let Some(mailbox) = &*lock(&self.mailbox) {
@@ -207,15 +211,17 @@ impl Dispatch for Handlers {
 }
 
 impl Handlers {
-    fn call(&self, runtime: &Arc<Runtime>, asked: Asked) {
+    fn call(&self, runtime: &Arc<Runtime>, asked: Asked, start: Start) {
         let call = asked.call;
         let abort = match self.find(asked.message, true) {
-            Some(entry) => entry.handler.call(runtime, asked),
+            Some(entry) => entry.handler.call(runtime, asked, start),
             None => {
                 let answering = Answering::new(Arc::clone(&runtime.conn), call);
-                tokio::spawn(async move { answering.fail(&Failure::Unsupported).await }).abort_handle()
+                Some(tokio::spawn(async move { answering.fail(&Failure::Unsupported).await }).abort_handle())
             }
         };
-        runtime.conn.attach(call, Job { abort: Some(abort), cancelled: None });
+        if abort.is_some() {
+            runtime.conn.attach(call, Job { abort });
+        }
     }
 }

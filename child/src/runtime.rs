@@ -4,17 +4,19 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::available_parallelism;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use kinfolk_link::{Conn, LinkError, Reader, Received, SendError, Sending, lock};
 use kinfolk_protocol::{Failure, Message, MessageId, Protocol, ToParent, Towards, Unanswered};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, watch};
 
 /// Where frames for handlers go, once there are handlers.
 pub(crate) trait Dispatch: fmt::Debug + Send + Sync {
     /// Takes what [`Conn::receive`] left to the runtime.
-    fn dispatch(&self, runtime: &Arc<Runtime>, received: Received);
+    fn dispatch(&self, runtime: &Arc<Runtime>, received: Received, start: Start);
     /// The handling of a one-way message, if there is a handler for it.
     fn start(&self, runtime: &Arc<Runtime>, message: MessageId, payload: Bytes) -> Option<Handling>;
     /// Takes no further one-way messages: those that were taken are still handled.
@@ -23,6 +25,26 @@ pub(crate) trait Dispatch: fmt::Debug + Send + Sync {
 
 /// A one-way message being handled.
 pub(crate) type Handling = BoxFuture<'static, Result<(), Failure>>;
+
+/// How a handler starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// On a task of its own.
+    Spawned,
+    /// At once, as far as its first wait; only if it waits does it get a task.
+    AtOnce,
+}
+
+impl Start {
+    /// On a single thread it makes no difference to others who polls a handler first, and a handler that never waits
+    /// needs no task. On several threads a task of its own is what lets another thread have it.
+    fn of_this_runtime() -> Self {
+        match Handle::current().runtime_flavor() {
+            RuntimeFlavor::CurrentThread => Self::AtOnce,
+            _ => Self::Spawned,
+        }
+    }
+}
 
 /// How far the link has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +66,8 @@ pub(crate) struct Runtime {
     /// Permits for async handlers and for blocking threads.
     pub(crate) calls: OnceLock<Arc<Semaphore>>,
     pub(crate) threads: OnceLock<Arc<Semaphore>>,
+    /// How the driver starts handlers.
+    start: Start,
     ready: AtomicBool,
     /// What came before there were handlers.
     early: Mutex<Vec<Received>>,
@@ -57,6 +81,7 @@ impl Runtime {
             handlers: OnceLock::new(),
             calls: OnceLock::new(),
             threads: OnceLock::new(),
+            start: Start::of_this_runtime(),
             ready: AtomicBool::new(false),
             early: Mutex::default(),
         })
@@ -123,7 +148,7 @@ impl Runtime {
         match self.handlers.get() {
             Some(handlers) => {
                 drop(early);
-                handlers.dispatch(self, received);
+                handlers.dispatch(self, received, self.start);
             }
             None => early.push(received),
         }
@@ -133,10 +158,18 @@ impl Runtime {
     pub(crate) fn open(self: &Arc<Self>, handlers: Box<dyn Dispatch>) {
         let mut early = lock(&self.early);
         for received in early.drain(..) {
-            handlers.dispatch(self, received);
+            // Not at once: the lock is held, which keeps what comes later behind.
+            handlers.dispatch(self, received, Start::Spawned);
         }
         // `run` is called once per link, so the place is free.
         let _ = self.handlers.set(handlers);
+    }
+
+    /// Permits for blocking threads: as many as there are processors, unless the program says otherwise. Counting them
+    /// reads a dozen files, so it is left to the first who needs one.
+    pub(crate) fn threads(&self) -> Arc<Semaphore> {
+        let processors = || Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from)));
+        Arc::clone(self.threads.get_or_init(processors))
     }
 
     /// READY has been sent: what goes wrong from now on is no failure of the initialization.

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
 use kinfolk_protocol::{Answer, Fault, Kind, Message, Protocol, Ready, ToChild, Towards};
 use tokio::sync::Semaphore;
@@ -122,12 +121,12 @@ impl<P: Protocol, S: Send + Sync + 'static> Serve<P, S> {
     }
 
     fn set_limits(&self, runtime: &Runtime) {
-        let processors = || available_parallelism().map_or(1, usize::from);
-        let threads = self.concurrency.unwrap_or_else(processors);
         let calls = self.concurrency.unwrap_or(DEFAULT_CALLS);
         // `run` is called once per link, so the places are free.
-        let _ = runtime.threads.set(Arc::new(Semaphore::new(threads)));
         let _ = runtime.calls.set(Arc::new(Semaphore::new(calls)));
+        if let Some(threads) = self.concurrency {
+            let _ = runtime.threads.set(Arc::new(Semaphore::new(threads)));
+        }
     }
 }
 

@@ -12,6 +12,8 @@ mod inherited;
 mod reader;
 mod writer;
 
+mod scratch;
+
 mod error;
 mod memory;
 mod transport;
@@ -20,14 +22,15 @@ mod sync;
 mod sys;
 
 pub use conn::{
-    Answering, Asked, CallOutcome, Calling, Closed, CodecOf, Conn, Delivery, Job, Peer, Received, SendCause, SendError,
-    Sending, TrySend, encode, recycle,
+    Answering, Asked, CallOutcome, Calling, Closed, Conn, Delivery, Job, Peer, Received, SendCause, SendError, Sending,
+    TrySend,
 };
 pub use endpoint::{CONNECT_VARIABLE, Endpoint, Visitor, connect};
 pub use error::{LinkError, Misbehaviour};
 pub use inherited::{InheritedPair, LINK_VARIABLE, ROLE_VARIABLE, claim, is_waiting, waiting_role};
 pub use memory::Memory;
 pub use reader::Reader;
+pub use scratch::{CodecOf, encode, recycle};
 pub use sync::lock;
 pub use sys::{Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_is_gone, reap, set_process_name};
 pub use transport::Transport;

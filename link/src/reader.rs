@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use kinfolk_protocol::{Frame, HEADER_LEN, Header, PREAMBLE_LEN, check_preamble};
 
 use crate::error::{LinkError, Misbehaviour};
@@ -15,6 +15,8 @@ use crate::transport::Transport;
 const READ_SIZE: usize = 64 * 1024;
 /// A read is not worth a system call with less room than this.
 const LEAST_ROOM: usize = 8 * 1024;
+/// A buffer for a payload up to this long is used again: fresh memory would fault once per page.
+const KEPT: usize = 2 << 20;
 /// After so many frames the task's other branches get a turn, however fast the peer sends.
 const STREAK: u32 = 1_024;
 
@@ -27,6 +29,8 @@ pub struct Reader {
     header: Option<Header>,
     max_message: u32,
     ended: bool,
+    /// The buffer is one that was made for a long payload, and is used again.
+    long: bool,
     /// Frames handed out since the reader last waited.
     streak: u32,
 }
@@ -35,7 +39,7 @@ impl Reader {
     /// A reader that takes payloads up to `max_message` bytes.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, max_message: u32) -> Self {
-        Self { transport, buffer: BytesMut::new(), header: None, max_message, ended: false, streak: 0 }
+        Self { transport, buffer: BytesMut::new(), header: None, max_message, ended: false, long: false, streak: 0 }
     }
 
     /// Waits for the peer's first bytes and checks them. `Ok(false)` if it ended before it sent any.
@@ -134,12 +138,25 @@ impl Reader {
             return Ok(None);
         }
         self.header = None;
-        let payload = self.buffer.split_to(length).freeze();
+        Ok(Some(Frame { header, payload: self.take(length) }))
+    }
+
+    /// The payload that stands first. A short one is not let share a long one's buffer, which it would keep alive.
+    fn take(&mut self, length: usize) -> Bytes {
         if length > READ_SIZE {
-            // A long payload keeps its buffer to itself: the small ones after it must not keep it alive.
-            self.buffer = BytesMut::from(&self.buffer[..]);
+            let payload = self.buffer.split_to(length).freeze();
+            self.long = length <= KEPT;
+            if !self.long {
+                self.buffer = BytesMut::from(&self.buffer[..]);
+            }
+            payload
+        } else if self.long {
+            let payload = Bytes::copy_from_slice(&self.buffer[..length]);
+            self.buffer.advance(length);
+            payload
+        } else {
+            self.buffer.split_to(length).freeze()
         }
-        Ok(Some(Frame { header, payload }))
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {

@@ -1,10 +1,12 @@
 //! Answers to the peer's calls, and credit for its one-way messages.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use kinfolk_protocol::{CallId, Contract, ErrorOf, Failure, Grant, Header, Kind, Message, MessageId, Reply};
 
-use super::{CodecOf, Conn, Job, encode, recycle};
+use super::{Conn, Job};
+use crate::scratch::{CodecOf, encode, recycle};
 use crate::sync::lock;
 
 /// A call of the peer's that is to be answered.
@@ -64,9 +66,11 @@ impl Answering {
         let last = state.session.running() == 0;
         drop(state);
         if last {
+            conn.idle.notify_waiters();
+        }
+        if last && !conn.batching.load(Ordering::Relaxed) {
             // Nothing else runs whose answer could leave with this one.
             conn.writer.flush();
-            conn.idle.notify_waiters();
         } else {
             conn.writer.wake();
         }

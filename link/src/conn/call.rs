@@ -8,7 +8,8 @@ use bytes::Bytes;
 use kinfolk_protocol::{CallId, Failure, Header, Kind, MessageId};
 use tokio::sync::oneshot;
 
-use super::{Conn, Lane, Place, Waiter, recycle};
+use super::{Conn, Lane, Place, Waiter};
+use crate::scratch::recycle;
 use crate::sync::lock;
 
 /// How far a call came before its peer ended.

@@ -8,7 +8,6 @@
 mod answer;
 mod call;
 mod receive;
-mod scratch;
 mod send;
 mod turns;
 
@@ -24,7 +23,6 @@ use tokio::task::AbortHandle;
 pub use self::answer::Answering;
 pub use self::call::{CallOutcome, Calling, Delivery};
 pub use self::receive::{Asked, Received};
-pub use self::scratch::{CodecOf, encode, recycle};
 pub use self::send::{SendCause, SendError, Sending, TrySend};
 use self::turns::{Ticket, Turns};
 use crate::sync::lock;
@@ -67,6 +65,8 @@ pub struct Conn {
     state: Mutex<State>,
     /// The last of the peer's calls was answered.
     idle: Notify,
+    /// Whoever reads is at it: answers leave together when it is done.
+    batching: AtomicBool,
     /// The message types the peer handles, sorted, once it has said so.
     welcomed: OnceLock<Vec<MessageId>>,
 }
@@ -92,15 +92,10 @@ struct Waiter {
 pub struct Job {
     /// Drops the handler at its next `await`.
     pub abort: Option<AbortHandle>,
-    /// Tells a computing handler.
-    pub cancelled: Option<Arc<AtomicBool>>,
 }
 
 impl Job {
     fn cancel(self) {
-        if let Some(flag) = self.cancelled {
-            flag.store(true, Ordering::Release);
-        }
         if let Some(abort) = self.abort {
             abort.abort();
         }
@@ -151,6 +146,7 @@ impl Conn {
             writer: Writer::new(transport, QUEUE),
             state: Mutex::new(State { session, callers: Turns::default(), senders: Turns::default(), closed: false }),
             idle: Notify::new(),
+            batching: AtomicBool::new(false),
             welcomed: OnceLock::new(),
         }
     }
@@ -189,6 +185,14 @@ impl Conn {
 
     fn handles(&self, message: MessageId) -> bool {
         self.welcomed.get().is_none_or(|known| known.binary_search(&message).is_ok())
+    }
+
+    /// Runs `turn` with its answers only queued: for the task that also writes, which does so once it has read all.
+    pub fn batched<T>(&self, turn: impl FnOnce() -> T) -> T {
+        self.batching.store(true, Ordering::Relaxed);
+        let result = turn();
+        self.batching.store(false, Ordering::Relaxed);
+        result
     }
 
     /// Queues our first bytes and our first frame, and writes them at once.

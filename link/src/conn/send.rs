@@ -9,7 +9,8 @@ use std::task::{Context, Poll, Waker};
 use kinfolk_protocol::{CallId, CodecError, Header, Kind, Message, MessageId};
 use thiserror::Error;
 
-use super::{Closed, CodecOf, Conn, Lane, Peer, Place, Ticket, encode, recycle};
+use super::{Closed, Conn, Lane, Peer, Place, Ticket};
+use crate::scratch::{CodecOf, encode, recycle};
 use crate::sync::lock;
 
 /// A one-way message was not accepted. It comes back.

@@ -95,16 +95,16 @@ async fn a_dropped_call_is_cancelled_at_the_other_end() {
     let (parent, mut child) = pair(Limits::default(), 1 << 20);
     let waiting = call(&parent, &[1]);
     let asked = child.expect_call().await;
-    let flag = Arc::new(AtomicBool::new(false));
-    child.conn.attach(asked.call, Job { abort: None, cancelled: Some(Arc::clone(&flag)) });
+    let running = tokio::spawn(std::future::pending::<()>());
+    child.conn.attach(asked.call, Job { abort: Some(running.abort_handle()) });
     waiting.abort();
     assert!(matches!(child.next().await, Ok(Some(Received::Handled))));
-    assert!(flag.load(Ordering::Acquire));
+    assert!(running.await.unwrap_err().is_cancelled());
     assert_eq!(parent.conn.in_flight(), 0);
     // What is attached too late is ended at once.
-    let late = Arc::new(AtomicBool::new(false));
-    child.conn.attach(asked.call, Job { abort: None, cancelled: Some(Arc::clone(&late)) });
-    assert!(late.load(Ordering::Acquire));
+    let late = tokio::spawn(std::future::pending::<()>());
+    child.conn.attach(asked.call, Job { abort: Some(late.abort_handle()) });
+    assert!(late.await.unwrap_err().is_cancelled());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use kinfolk_protocol::{Header, PREAMBLE};
 
+use crate::scratch::recycle;
 use crate::transport::Transport;
 
 /// A payload from this size on is handed over as it is; a shorter one is copied behind its header, which is cheaper
@@ -80,10 +81,14 @@ impl Batch {
             }
             written -= left;
             self.offset = 0;
-            let done = self.buffers.pop_front();
-            if let Some(mut done) = done.filter(|done| done.capacity() <= 2 * FULL_BUFFER) {
-                done.clear();
-                *spare = done;
+            match self.buffers.pop_front() {
+                Some(mut done) if done.capacity() <= 2 * FULL_BUFFER => {
+                    done.clear();
+                    *spare = done;
+                }
+                // A long payload's: for the next message of this thread.
+                Some(done) => recycle(done),
+                None => {}
             }
         }
         true

@@ -8,8 +8,9 @@ use serde::Serialize;
 /// The codec of a message's protocol.
 pub type CodecOf<M> = <<<M as Message>::To as Direction>::Protocol as Protocol>::Codec;
 
-/// A buffer this long is kept for the next message.
-const KEPT: usize = 64 * 1024;
+/// A buffer up to this long is kept for the next message. Fresh memory costs more than the copy into it: every page of
+/// it faults once.
+const KEPT: usize = 2 << 20;
 
 thread_local! {
     /// Taken out while it is in use, so that an encoding within an encoding gets a buffer of its own.
