@@ -54,7 +54,8 @@ impl<P: Protocol> Child<P> {
 
     /// Sends a one-way message, waiting for room: the child holds [`Limits::window`](kinfolk_protocol::Limits) of
     /// them until its handler has taken some. `Ok` means that it is queued and will be written in order, not that it
-    /// was handled; the exit report counts what the child has not confirmed.
+    /// was handled; the exit report counts what the child has not confirmed. One-way messages of one sender are handled
+    /// in order; a call that is made after them may overtake them.
     ///
     /// # Errors
     /// [`SendError`] with the message and the reason.

@@ -117,3 +117,39 @@ async fn output_goes_to_a_file_or_nowhere() {
     let error = within(parent.spawn(spec)).await.unwrap_err();
     assert!(matches!(error, kinfolk::parent::StartError::Output { .. }), "{error:?}");
 }
+
+#[tokio::test]
+async fn every_line_is_delivered_or_counted() {
+    let parent = Parent::new();
+    let child = within(parent.spawn(worker("w", Begin::Well).stdout(Stdio::lines()))).await.unwrap();
+    let mut events = child.events();
+    within(child.request(Do(Deed::PrintLines(20_000)))).await.unwrap();
+    within(child.shutdown()).await;
+    let (mut seen, mut missed) = (0, 0);
+    while let Some(event) = within(events.next()).await {
+        match event {
+            ChildEvent::Output { stream: Output::Stdout, line } => {
+                assert_eq!(line, (seen + missed).to_string(), "in order, and with every gap told before it");
+                seen += 1;
+            }
+            ChildEvent::Missed { count } => missed += count,
+            _ => {}
+        }
+    }
+    assert_eq!(seen + missed, 20_000);
+}
+
+#[tokio::test]
+async fn a_grandchild_does_not_take_the_link_for_its_own() {
+    let (_parent, child) = one().await;
+    let code = within(child.request(Do(Deed::RunAgain))).await.unwrap_err().into_app();
+    assert_eq!(code.unwrap().0, "Some(64)", "the same program, with the same environment, has no parent");
+    assert_eq!(within(child.request(kinfolk_tests::Echo(1))).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_child_may_be_a_parent_itself() {
+    let (_parent, child) = one().await;
+    let answer = within(child.request(Do(Deed::BeParent))).await.unwrap_err().into_app();
+    assert_eq!(answer.unwrap().0, "5");
+}

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use kinfolk::Fault;
 use kinfolk::child::{self, Cx, Job, Me, ParentHandle};
+use kinfolk::parent::{ChildSpec, Parent, Program};
 use kinfolk_tests::{
     AskFragile, Begin, Cancellations, Compute, Count, Deed, Denied, Describe, Description, Do, Drill, Echo, End,
     Farewell, Fragile, FragileCall, FragileNote, FragileTick, Grow, Nap, Slow, Tick, Trip, TripBlocking, When,
@@ -148,6 +149,15 @@ impl Drop for CountIfDropped<'_> {
     }
 }
 
+async fn be_parent() -> Result<String, Box<dyn std::error::Error>> {
+    let parent = Parent::new();
+    let spec = ChildSpec::<Drill>::new("grandchild", Program::sibling("worker")).init(Begin::Well);
+    let child = parent.spawn(spec).await?;
+    let answer = child.request(Echo(5)).await?;
+    parent.shutdown().await;
+    Ok(answer.to_string())
+}
+
 fn print_for_ever() {
     loop {
         println!("again and again");
@@ -182,6 +192,12 @@ async fn act(cx: Cx<Do, State>, Do(deed): Do) -> Result<(), Denied> {
             tick(&cx.parent(), 1).await;
         }
         Deed::PrintForEver => drop(thread::spawn(print_for_ever)),
+        Deed::PrintLines(number) => (0..number).for_each(|line| println!("{line}")),
+        Deed::RunAgain => {
+            let output = Command::new("/proc/self/exe").output().map_err(|error| Denied(error.to_string()))?;
+            return Err(Denied(format!("{:?}", output.status.code())));
+        }
+        Deed::BeParent => return Err(Denied(be_parent().await.unwrap_or_else(|error| error.to_string()))),
         Deed::LeaveBehind { session } => {
             let mut command = Command::new(if session { "setsid" } else { "sleep" });
             if session {

@@ -180,6 +180,12 @@ pub enum Deed {
     SendFragile,
     /// Print without end.
     PrintForEver,
+    /// Print so many numbered lines.
+    PrintLines(u64),
+    /// Run the same program once more, as a plain program, and decline with its exit code.
+    RunAgain,
+    /// Start a child of its own, and decline with the child's answer to `Echo(5)`.
+    BeParent,
     /// Start a program that outlives the child, in the child's group or a session of its own, holding its output.
     LeaveBehind {
         /// In a session of its own.
