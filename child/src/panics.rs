@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
-use kinfolk_link::{Conn, at_exit};
+use kinfolk_link::{Conn, at_exit, panic_text};
 use kinfolk_protocol::{Kind, PanicInfo};
 
 use crate::orphan;
@@ -48,7 +48,7 @@ extern "C" fn flush() {
 fn report(info: &PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     let thread = thread::current().name().unwrap_or_default().to_owned();
-    let panic = PanicInfo::new(text(info.payload()), location, thread);
+    let panic = PanicInfo::new(panic_text(info.payload()), location, thread);
     if let Some(conn) = CONN.get().and_then(Weak::upgrade) {
         conn.control(Kind::Panicked, &mut panic.encode());
         if cfg!(panic = "abort") {
@@ -63,16 +63,8 @@ pub(crate) fn caught(payload: &(dyn Any + Send)) -> PanicInfo {
     if let Some(panic) = payload.downcast_ref::<PanicInfo>() {
         return panic.clone();
     }
-    let text = text(payload);
+    let text = panic_text(payload);
     // The last one of this thread may have been caught by somebody else.
     let last = LAST.take().filter(|last| last.message == text);
     last.unwrap_or_else(|| PanicInfo::new(text, String::new(), String::new()))
-}
-
-fn text(payload: &(dyn Any + Send)) -> String {
-    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).to_owned(),
-        (None, Some(text)) => text.clone(),
-        (None, None) => "a value that is no text".to_owned(),
-    }
 }

@@ -31,7 +31,7 @@ pub use inherited::{InheritedPair, LINK_VARIABLE, ROLE_VARIABLE, claim, is_waiti
 pub use memory::Memory;
 pub use reader::Reader;
 pub use scratch::{CodecOf, encode, recycle};
-pub use sync::lock;
+pub use sync::{lock, panic_text};
 pub use sys::{Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_is_gone, reap, set_process_name};
 pub use transport::Transport;
 pub use writer::{Bounds, Writer};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kinfolk_link::CodecOf;
+use kinfolk_link::{CodecOf, panic_text};
 use kinfolk_protocol::{Codec, Failure, Message, MessageId, PanicInfo, Protocol, ToParent};
 use tokio::sync::mpsc;
 
@@ -100,10 +100,8 @@ where
         Ok(())
     };
     AssertUnwindSafe(handling).catch_unwind().await.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
         // Its place was printed by this program's own panic hook.
-        Err(Failure::Panicked(PanicInfo::new(text, String::new(), String::new())))
+        Err(Failure::Panicked(PanicInfo::new(panic_text(&*panic), String::new(), String::new())))
     })
 }
 
