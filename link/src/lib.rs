@@ -22,8 +22,7 @@ mod sync;
 mod sys;
 
 pub use conn::{
-    Answering, Asked, CallOutcome, Calling, Closed, Conn, Delivery, Job, Peer, Received, SendCause, SendError, Sending,
-    TrySend,
+    Answering, Asked, CallOutcome, Calling, Conn, Delivery, Job, Peer, Received, SendCause, SendError, Sending,
 };
 pub use endpoint::{CONNECT_VARIABLE, Endpoint, Visitor, connect};
 pub use error::{LinkError, Misbehaviour};
@@ -34,7 +33,6 @@ pub use scratch::{CodecOf, encode, recycle};
 pub use sync::{lock, panic_text};
 pub use sys::{Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_is_gone, reap, set_process_name};
 pub use transport::Transport;
-pub use writer::{Bounds, Writer};
 
 /// The signals a parent sends.
 pub use rustix::process::Signal;

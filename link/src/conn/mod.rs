@@ -23,7 +23,7 @@ use tokio::task::AbortHandle;
 pub use self::answer::Answering;
 pub use self::call::{CallOutcome, Calling, Delivery};
 pub use self::receive::{Asked, Received};
-pub use self::send::{SendCause, SendError, Sending, TrySend};
+pub use self::send::{SendCause, SendError, Sending};
 use self::turns::{Ticket, Turns};
 use crate::sync::lock;
 use crate::transport::Transport;
@@ -53,7 +53,7 @@ impl fmt::Display for Peer {
 
 /// The link has ended, or nothing new is let in any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closed;
+struct Closed;
 
 /// A link after its handshake.
 #[derive(Debug)]

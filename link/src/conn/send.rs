@@ -77,7 +77,7 @@ impl<M: Message> Error for SendError<M> {
 
 /// What came of an attempt to queue a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrySend {
+pub(super) enum TrySend {
     /// It is queued.
     Sent,
     /// There is no credit.

@@ -17,11 +17,11 @@ use crate::transport::Transport;
 
 /// What may wait to be written before [`Writer::room`] makes its caller wait.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// Frames.
-    pub items: usize,
+    pub(crate) items: usize,
     /// Bytes.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 /// Writes frames to a [`Transport`], independent of whatever reads from it.
@@ -29,7 +29,7 @@ pub struct Bounds {
 /// Frames are pushed without waiting, in order, from any thread; whoever may push without having been let in by flow
 /// control waits for [`room`](Self::room) first. One task runs [`run`](Self::run).
 #[derive(Debug)]
-pub struct Writer {
+pub(crate) struct Writer {
     queue: Mutex<Queue>,
     bounds: Bounds,
     /// Wakes `run`: something was queued.
@@ -54,7 +54,7 @@ enum Flushed {
 impl Writer {
     /// A writer whose queue is full at `bounds`.
     #[must_use]
-    pub fn new(transport: Arc<dyn Transport>, bounds: Bounds) -> Self {
+    pub(crate) fn new(transport: Arc<dyn Transport>, bounds: Bounds) -> Self {
         Self {
             queue: Mutex::new(Queue::new(transport)),
             bounds,
@@ -67,22 +67,22 @@ impl Writer {
 
     /// Queues a frame and says where in the stream it ends; [`reached`](Self::reached) says later whether it left.
     /// A long payload is taken, a short one copied. After the link ended the frame is dropped.
-    pub fn push(&self, header: &Header, payload: &mut Vec<u8>) -> u64 {
+    pub(crate) fn push(&self, header: &Header, payload: &mut Vec<u8>) -> u64 {
         lock(&self.queue).push(header, payload)
     }
 
     /// Queues our first bytes, before any frame.
-    pub fn preamble(&self) {
+    pub(crate) fn preamble(&self) {
         lock(&self.queue).preamble();
     }
 
     /// Has [`run`](Self::run) write what is queued at its next turn.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.queued.notify_one();
     }
 
     /// Writes what is queued now, as far as there is room; the rest is left to [`run`](Self::run).
-    pub fn flush(&self) {
+    pub(crate) fn flush(&self) {
         match self.try_flush() {
             // `run` waits for room that is not needed any more, on a registration that is gone.
             Ok(Flushed::All) if self.blocked.swap(false, Ordering::AcqRel) => self.wake(),
@@ -132,7 +132,7 @@ impl Writer {
     }
 
     /// True if the queue is below its bounds; if it is not, [`freed`](Self::freed) resolves once it is.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         let mut queue = lock(&self.queue);
         let below = self.is_below(&queue);
         if !below {
@@ -145,7 +145,7 @@ impl Writer {
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
-    pub async fn freed(&self) {
+    pub(crate) async fn freed(&self) {
         self.freed.notified().await;
     }
 
@@ -153,7 +153,7 @@ impl Writer {
     ///
     /// # Cancel safety
     /// Nothing is lost: what is not written stays queued.
-    pub async fn run(&self) -> io::Error {
+    pub(crate) async fn run(&self) -> io::Error {
         loop {
             match self.try_flush() {
                 Ok(Flushed::All) => self.queued.notified().await,
@@ -187,7 +187,7 @@ impl Writer {
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
-    pub async fn room(&self) {
+    pub(crate) async fn room(&self) {
         self.wait_until(|queue| self.is_below(queue)).await;
     }
 
@@ -195,7 +195,7 @@ impl Writer {
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
-    pub async fn flushed(&self) {
+    pub(crate) async fn flushed(&self) {
         self.wake();
         self.wait_until(Queue::is_empty).await;
     }
@@ -219,7 +219,7 @@ impl Writer {
 
     /// Writes what is queued without a runtime, for at most `limit`: a process is about to exit. True if all of it
     /// was written.
-    pub fn flush_blocking(&self, limit: Duration) -> bool {
+    pub(crate) fn flush_blocking(&self, limit: Duration) -> bool {
         let end = Instant::now() + limit;
         loop {
             let left = end.saturating_duration_since(Instant::now());
@@ -252,24 +252,24 @@ impl Writer {
     }
 
     /// Bytes that wait to be written.
-    pub fn queued(&self) -> usize {
+    pub(crate) fn queued(&self) -> usize {
         lock(&self.queue).bytes()
     }
 
     /// How far the stream may have been written. A frame that ends beyond did not leave whole.
-    pub fn reached(&self) -> u64 {
+    pub(crate) fn reached(&self) -> u64 {
         lock(&self.queue).reached()
     }
 
     /// Drops what is queued; nothing is written any more.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         lock(&self.queue).close();
         self.progress.notify_waiters();
         self.freed.notify_one();
     }
 
     /// Ends our direction: the peer reads what was written, then the end.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.close();
         let transport = lock(&self.queue).transport();
         if let Some(transport) = transport {
@@ -278,7 +278,7 @@ impl Writer {
     }
 
     /// Ends both directions at once, and lets go of the transport: its descriptor does not wait for the last handle.
-    pub fn abort(&self) {
+    pub(crate) fn abort(&self) {
         self.close();
         let transport = lock(&self.queue).release();
         if let Some(transport) = transport {
