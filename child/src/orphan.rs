@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use kinfolk_link::{end_own_group, peer_is_gone};
+use kinfolk_link::{end_own_group, peer_has_finished, peer_is_gone};
 
 /// How long a child outlives its parent, so that what it is doing can come to an end.
 const ORPHAN_GRACE: Duration = Duration::from_millis(500);
@@ -32,6 +32,11 @@ pub(crate) fn watch(link: &UnixStream) -> io::Result<()> {
         }
     };
     thread::Builder::new().name("kinfolk-watch".to_owned()).stack_size(WATCH_STACK).spawn(watch).map(drop)
+}
+
+/// True if the parent has ended its direction of the link.
+pub(crate) fn parent_has_finished() -> bool {
+    LINK.get().is_some_and(peer_has_finished)
 }
 
 /// At the exit of a child whose parent is dead: its group ends with it, since nobody is left to end what it started.

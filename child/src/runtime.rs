@@ -13,6 +13,8 @@ use kinfolk_protocol::{Failure, Message, MessageId, Protocol, ToParent, Towards,
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, watch};
 
+use crate::orphan;
+
 /// Where frames for handlers go, once there are handlers.
 pub(crate) trait Dispatch: fmt::Debug + Send + Sync {
     /// Takes what [`Conn::receive`] left to the runtime.
@@ -109,7 +111,10 @@ impl Runtime {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
-                    self.conn.abort();
+                    // A link that ended within a frame was cut, and is not to look like a parent's death.
+                    if matches!(error, LinkError::Misbehaved(_)) {
+                        self.conn.abort();
+                    }
                     report(&error);
                     break;
                 }
@@ -184,7 +189,7 @@ impl Runtime {
     /// Ends our direction of the link, after everything was written. Not if the parent has ended its own: with both
     /// ended, the link looks as if the parent had died.
     pub(crate) fn finish(&self) {
-        if *self.phase.borrow() != Phase::Gone {
+        if *self.phase.borrow() != Phase::Gone && !orphan::parent_has_finished() {
             self.conn.finish();
         }
     }

@@ -31,7 +31,10 @@ pub use memory::Memory;
 pub use reader::Reader;
 pub use scratch::{CodecOf, encode, recycle};
 pub use sync::{lock, panic_text};
-pub use sys::{Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_is_gone, reap, set_process_name};
+pub use sys::{
+    Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_has_finished, peer_is_gone, reap,
+    set_process_name,
+};
 pub use transport::Transport;
 
 /// The signals a parent sends.

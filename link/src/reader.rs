@@ -18,7 +18,7 @@ const LEAST_ROOM: usize = 8 * 1024;
 /// A buffer for a payload up to this long is used again: fresh memory would fault once per page.
 const KEPT: usize = 2 << 20;
 /// After so many frames the task's other branches get a turn, however fast the peer sends.
-const STREAK: u32 = 1_024;
+const STREAK: u32 = 128;
 
 /// Reads frames from a [`Transport`]; payloads share the buffer they were read into.
 #[derive(Debug)]
@@ -181,6 +181,7 @@ impl Reader {
             self.buffer.reserve(missing);
         } else if self.buffer.capacity() - self.buffer.len() < LEAST_ROOM {
             self.buffer.reserve(READ_SIZE);
+            self.long = self.buffer.capacity() > 2 * READ_SIZE;
         }
         let count = match self.transport.try_read(&mut self.buffer) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,

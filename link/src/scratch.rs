@@ -35,7 +35,8 @@ pub fn encode<C: Codec, T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> 
 
 /// Gives a buffer back for the next [`encode`] on this thread.
 pub fn recycle(buffer: Vec<u8>) {
-    if buffer.capacity() <= KEPT {
+    // One that was handed over is empty, and must not take the place of one that was given back.
+    if (1..=KEPT).contains(&buffer.capacity()) {
         SCRATCH.set(buffer);
     }
 }

@@ -7,4 +7,4 @@ mod socket;
 
 pub use exit::at_exit;
 pub use process::{Pidfd, Reaped, Usage, end_own_group, kill_group, reap, set_process_name};
-pub use socket::{Socket, peer_is_gone};
+pub use socket::{Socket, peer_has_finished, peer_is_gone};

@@ -130,6 +130,13 @@ impl Transport for Socket {
     }
 }
 
+/// True if the peer of a socket has ended its direction, whether or not that end has been read.
+#[must_use]
+pub fn peer_has_finished(fd: &OwnedFd) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    matches!(poll(&mut [PollFd::new(fd, PollFlags::RDHUP)], Some(&now)), Ok(1))
+}
+
 /// Blocks until the peer of a socket has ended both directions: it closed its end, or died. Data does not end the
 /// wait, nor does the end of one direction. True if it has, false if that was not so within `limit`.
 ///

@@ -128,7 +128,8 @@ impl Writer {
     }
 
     fn is_below(&self, queue: &Queue) -> bool {
-        queue.is_closed() || (queue.items() < self.bounds.items && queue.bytes() < self.bounds.bytes)
+        let (items, bytes) = queue.waiting();
+        queue.is_closed() || (items < self.bounds.items && bytes < self.bounds.bytes)
     }
 
     /// True if the queue is below its bounds; if it is not, [`freed`](Self::freed) resolves once it is.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use kinfolk_protocol::{Header, PREAMBLE};
+use kinfolk_protocol::{Header, Kind, PREAMBLE};
 
 use crate::scratch::recycle;
 use crate::transport::Transport;
@@ -30,7 +30,11 @@ pub(super) struct Queue {
     offset: usize,
     /// True if the last buffer takes further frames.
     shared: bool,
+    /// Frames that have not been written whole, oldest first.
+    frames: VecDeque<Waiting>,
+    /// Those of them that wait for room, and not for credit as one-way messages do.
     items: usize,
+    gated: usize,
     bytes: usize,
     /// Bytes ever pushed and ever written: a frame was sent if its end is not beyond what was written.
     pushed: u64,
@@ -41,6 +45,14 @@ pub(super) struct Queue {
     /// Somebody waits for room.
     awaited: bool,
     closed: bool,
+}
+
+/// A frame that has not been written whole.
+#[derive(Debug)]
+struct Waiting {
+    end: u64,
+    length: usize,
+    gated: bool,
 }
 
 /// Buffers taken out to be written.
@@ -103,7 +115,9 @@ impl Queue {
             spare: Vec::new(),
             offset: 0,
             shared: false,
+            frames: VecDeque::new(),
             items: 0,
+            gated: 0,
             bytes: 0,
             pushed: 0,
             written: 0,
@@ -143,7 +157,12 @@ impl Queue {
         } else {
             last.extend_from_slice(payload);
         }
-        self.items += 1;
+        let gated = header.kind != Kind::Message;
+        self.frames.push_back(Waiting { end: self.pushed, length, gated });
+        if gated {
+            self.items += 1;
+            self.gated += length;
+        }
         self.bytes += length;
         self.pushed
     }
@@ -167,7 +186,6 @@ impl Queue {
         let buffers = std::mem::replace(&mut self.buffers, rest);
         if self.buffers.is_empty() {
             self.shared = false;
-            self.items = 0;
         }
         let batch = Batch { transport, buffers, offset: std::mem::take(&mut self.offset) };
         self.in_write = batch.len();
@@ -181,6 +199,12 @@ impl Queue {
         // After `close` nothing is left to count.
         self.bytes = self.bytes.saturating_sub(written);
         self.written += written as u64;
+        while self.frames.front().is_some_and(|frame| frame.end <= self.written) {
+            if let Some(frame) = self.frames.pop_front().filter(|frame| frame.gated) {
+                self.items -= 1;
+                self.gated -= frame.length;
+            }
+        }
         if !batch.advance(written, &mut self.spare) && !self.closed {
             self.offset = batch.offset;
             batch.buffers.append(&mut self.buffers);
@@ -192,7 +216,9 @@ impl Queue {
     pub(super) fn close(&mut self) {
         self.closed = true;
         self.buffers.clear();
+        self.frames.clear();
         self.items = 0;
+        self.gated = 0;
         self.bytes = 0;
     }
 
@@ -205,8 +231,10 @@ impl Queue {
         self.closed || (self.buffers.is_empty() && !self.flushing)
     }
 
-    pub(super) fn items(&self) -> usize {
-        self.items
+    /// Frames that wait for room, and their bytes. One-way messages are left out: the peer's credit bounds them, and
+    /// they must not keep calls and answers from being queued behind them.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.items, self.gated)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -230,7 +258,7 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use kinfolk_protocol::{HEADER_LEN, Kind};
+    use kinfolk_protocol::HEADER_LEN;
 
     use super::*;
     use crate::memory::Memory;
@@ -262,7 +290,7 @@ mod tests {
         for _ in 0..1_000 {
             push(&mut queue, &[1; 32]);
         }
-        assert_eq!(queue.items(), 1_000);
+        assert_eq!(queue.frames.len(), 1_000);
         let (out, calls) = flush(&mut queue, usize::MAX);
         assert_eq!((out.len(), calls), (1_000 * (HEADER_LEN + 32), 1));
         assert!(queue.is_empty());
@@ -289,6 +317,30 @@ mod tests {
             assert!(out == expected, "in steps of {step}");
             assert_eq!((queue.bytes(), queue.reached()), (0, expected.len() as u64));
         }
+    }
+
+    #[test]
+    fn messages_take_no_room_from_calls_and_what_is_written_is_not_counted() {
+        let mut queue = queue();
+        for _ in 0..10_000 {
+            push(&mut queue, &[1; 1_000]);
+        }
+        assert_eq!(queue.waiting(), (0, 0));
+        queue.push(&Header::control(Kind::Call, 5), &mut vec![0; 5]);
+        queue.push(&Header::control(Kind::Reply, 6), &mut vec![0; 6]);
+        assert_eq!(queue.waiting(), (2, 2 * HEADER_LEN + 11));
+        // All but the last byte: one frame is still on its way, however many buffers there were.
+        let all = queue.bytes();
+        let mut left = all - 1;
+        while left > 0 {
+            let batch = queue.take().unwrap();
+            let written = left.min(batch.len() as usize);
+            queue.put_back(batch, written);
+            left -= written;
+        }
+        assert_eq!(queue.waiting(), (1, HEADER_LEN + 6));
+        assert_eq!(flush(&mut queue, usize::MAX).0.len(), 1);
+        assert_eq!((queue.waiting(), queue.frames.len()), ((0, 0), 0));
     }
 
     #[test]

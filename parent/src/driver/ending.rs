@@ -66,8 +66,11 @@ impl Driver {
 
     /// Ends the calls that are open. The report comes first: it tells their callers how.
     fn end_calls(&mut self, why: Option<Why>) -> Arc<ExitReport> {
-        let report = Arc::new(self.report(why));
-        // Set here alone, and the driver ends once.
+        // There is one already if the runtime is shut down while the last handlers finish.
+        let report = match self.shared.report.get() {
+            Some(report) => Arc::clone(report),
+            None => Arc::new(self.report(why)),
+        };
         let _ = self.shared.report.set(Arc::clone(&report));
         if let Some(conn) = self.shared.conn.get() {
             conn.close();

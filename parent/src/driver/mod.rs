@@ -123,6 +123,9 @@ pub(crate) fn start(beginning: Beginning) -> oneshot::Receiver<Result<(), StartE
     #[expect(clippy::disallowed_methods, reason = "the window of one-way messages bounds it")]
     let (letters, received) = mpsc::unbounded_channel();
     let task = tokio::spawn(deliver(handlers, Arc::clone(&shared), received));
+    let mut wishes = shared.wish.subscribe();
+    // A wish may be older than this task: the parent's `shutdown` sees a child before its driver runs.
+    wishes.mark_changed();
     let driver = Driver {
         lifecycle: Lifecycle::new(patience, Instant::now()),
         patience,
@@ -130,7 +133,7 @@ pub(crate) fn start(beginning: Beginning) -> oneshot::Receiver<Result<(), StartE
         writing: None,
         outputs,
         inbox: Inbox { letters: Some(letters), task: Some(task) },
-        wishes: shared.wish.subscribe(),
+        wishes,
         starting: Some(Starting { result, step: Step::Handshake, ours, expected, init, failure: None }),
         terminate,
         end: None,

@@ -51,8 +51,7 @@ impl<W> Outgoing<W> {
     pub(super) fn open(&mut self, bytes: u64, waiter: W) -> CallId {
         self.bytes += bytes;
         let slot = self.free.pop().unwrap_or_else(|| {
-            // Generations begin at 1, so that no call is `CallId::NONE`.
-            self.slots.push(Slot { generation: 1, open: None });
+            self.slots.push(Slot { generation: next(0), open: None });
             self.slots.len() as u32 - 1
         });
         let entry = &mut self.slots[slot as usize];
@@ -75,15 +74,28 @@ impl<W> Outgoing<W> {
             return (age > 0).then_some(Settled::Late);
         }
         let (bytes, waiter) = slot.open.take()?;
-        slot.generation = slot.generation.checked_add(1).unwrap_or(1);
+        slot.generation = next(slot.generation);
         self.bytes -= bytes;
         self.free.push(call.slot);
         Some(Settled::Waiter(waiter))
     }
 
+    /// Closes all calls. Their slots stay known, so that an answer under way counts as late.
     pub(super) fn drain(&mut self) -> Vec<W> {
         self.bytes = 0;
-        self.free.clear();
-        self.slots.drain(..).filter_map(|slot| slot.open.map(|(_, waiter)| waiter)).collect()
+        let mut waiters = Vec::new();
+        for (at, slot) in self.slots.iter_mut().enumerate() {
+            if let Some((_, waiter)) = slot.open.take() {
+                slot.generation = next(slot.generation);
+                self.free.push(at as u32);
+                waiters.push(waiter);
+            }
+        }
+        waiters
     }
+}
+
+/// Generations begin at 1, so that no call is `CallId::NONE`.
+fn next(generation: u32) -> u32 {
+    generation.checked_add(1).unwrap_or(1)
 }

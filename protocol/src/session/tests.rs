@@ -129,13 +129,15 @@ fn credit_for_what_was_not_sent_is_caught() {
 #[test]
 fn closing_hands_out_everything_that_was_open_once() {
     let mut ours = session();
-    ours.call(1, "a");
+    let a = ours.call(1, "a");
     let b = ours.call(1, "b");
     ours.abandon(b);
     ours.called(CallId { slot: 0, generation: 9 }, "job").unwrap();
     let closing = ours.close();
     assert_eq!((closing.waiters, closing.jobs), (vec!["a"], vec!["job"]));
     assert!(ours.close().waiters.is_empty());
+    assert_eq!(ours.answered(a), Ok(Settled::Late), "an answer under way is no offence");
+    assert_eq!(ours.in_flight(), 0);
 }
 
 /// Any order of sends and takes: the two sides never disagree about the window, and nothing stays blocked once all
