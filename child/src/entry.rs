@@ -49,7 +49,7 @@ pub fn role() -> Option<String> {
 /// child program's `main`.
 ///
 /// First comes the handshake, before any thread and before the worker; then the init value is there. The exit code is
-/// 0 if the worker returns `Ok`, 1 if it returns an error (printed to stderr), 64 if nobody started this program as a
+/// 0 if the worker returns `Ok` after `run`, 1 if it returns an error (printed to stderr) or never ran, 64 if nobody started this program as a
 /// child, 76 if the handshake fails.
 ///
 /// # Panics
@@ -75,13 +75,14 @@ where
 }
 
 /// [`main`] for a program that has a runtime already, such as under `#[tokio::main]`. Call it first: it blocks its
-/// thread during the handshake, for 30 s at most if the parent is stopped.
+/// thread during the handshake, for 30 s per read at most if the parent is stopped.
 ///
 /// # Panics
 /// If the worker does: after the parent has been told.
 ///
 /// # Cancel safety
-/// Dropping the future leaves the child without a link: its parent ends it.
+/// Dropping the future does not stop the handlers: the child serves on until its runtime is shut down, or its parent
+/// ends it.
 pub async fn enter<P, F, Fut>(worker: F) -> ExitCode
 where
     P: Protocol,

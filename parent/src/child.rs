@@ -101,7 +101,8 @@ impl<P: Protocol> Child<P> {
         Request::new(Arc::clone(&self.shared), message)
     }
 
-    /// What happens to it, from its start on.
+    /// What happens to it: its lifecycle from its start on, and the rest from what not every reader before has seen.
+    /// Messages without a handler wait for a reader: without any, the child's `send` waits once the window is full.
     #[must_use]
     pub fn events(&self) -> Events {
         Events::new(Arc::clone(&self.shared))

@@ -11,7 +11,8 @@ use crate::event::ChildEvent;
 use crate::log::{Freed, ReaderId};
 use crate::shared::Shared;
 
-/// The events of one child, from its start on, whenever it was asked for.
+/// The events of one child: those of its lifecycle from its start on, whenever it was asked for, and the others from
+/// what not every reader before has seen.
 ///
 /// A reader that stops reading holds back messages without a handler: their sender waits. Drop it, or read on.
 #[derive(Debug)]

@@ -153,7 +153,7 @@ impl fmt::Display for EndedBy {
             Self::Us(why) => write!(f, "by its parent: {why}"),
             Self::Itself => f.write_str("by itself"),
             Self::OomLikely => f.write_str("by a SIGKILL from outside, possibly out of memory"),
-            Self::Unknown => f.write_str("from outside"),
+            Self::Unknown => f.write_str("by nobody known here"),
         }
     }
 }
@@ -163,7 +163,7 @@ impl fmt::Display for Why {
         f.write_str(match self {
             Self::Killed => "`kill` was called",
             Self::Shutdown => "it did not leave in time after `shutdown`",
-            Self::LinkEnded => "it ended its link and did not leave in time",
+            Self::LinkEnded => "its link had ended and it did not leave in time",
             Self::Misbehaved => "it did not keep to the protocol",
             Self::HandshakeTimeout => "it sent no valid hello in time",
             Self::InitTimeout => "it was not ready in time",

@@ -35,6 +35,9 @@ impl<M: Message> Request<M> {
 
     /// Ends the call as [`CallError::Deadline`] if there is no answer within `limit` of the first poll, whatever the
     /// child does; the child is told that nobody waits any more. Without one, a call is bounded by its child's life.
+    ///
+    /// # Panics
+    /// When polled outside a tokio runtime with its timer enabled.
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.deadline = Some(limit);
         self

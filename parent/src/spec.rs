@@ -226,7 +226,8 @@ impl<P: Protocol, I> ChildSpec<P, I> {
         self
     }
 
-    /// What the parent accepts from the child.
+    /// What the parent accepts from the child: how long its messages and replies may be, and how many one-way messages
+    /// may wait. Default: [`Limits::default`]. What the child accepts are the defaults.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
         self
