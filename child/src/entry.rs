@@ -49,7 +49,8 @@ pub fn role() -> Option<String> {
 /// child program's `main`.
 ///
 /// First comes the handshake, before any thread and before the worker; then the init value is there. The exit code is
-/// 0 if the worker returns `Ok` after `run`, 1 if it returns an error (printed to stderr) or never ran, 64 if nobody started this program as a
+/// 0 if the worker returns `Ok` after `run`, 1 if it returns an error (printed to stderr) or never ran, 64 if nobody
+/// started this program as a
 /// child, 76 if the handshake fails.
 ///
 /// # Panics

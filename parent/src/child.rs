@@ -74,7 +74,8 @@ impl<P: Protocol> Child<P> {
     /// Sends a one-way message if there is room for it now.
     ///
     /// # Errors
-    /// [`SendError`] with the message and the reason; [`SendCause::Full`](kinfolk_link::SendCause::Full) if the child has not taken those before it.
+    /// [`SendError`] with the message and the reason; [`SendCause::Full`](kinfolk_link::SendCause::Full) if the child
+    /// has not taken those before it.
     pub fn try_send<M>(&self, message: M) -> Result<(), SendError<M>>
     where
         M: Message,

@@ -187,14 +187,10 @@ impl Parent {
             init,
             on_end: Box::new(move || drop(reservation)),
         });
-        match started.await {
-            Ok(result) => {
-                unless_started.disarm();
-                result.map(|()| shared)
-            }
-            // The task ends without a word only if the runtime is being shut down.
-            Err(_) => Err(StartError::ShuttingDown { child: shared.name.clone() }),
-        }
+        let result = started.await;
+        unless_started.disarm();
+        // The task ends without a word only if the runtime is being shut down.
+        result.unwrap_or_else(|_| Err(StartError::ShuttingDown { child: shared.name.clone() })).map(|()| shared)
     }
 
     fn reserve(&self, name: &ChildName) -> Result<Reservation, StartError> {
