@@ -4,8 +4,9 @@
 pub use kinfolk_link::{Delivery, Misbehaviour, Peer, SendCause, SendError, Sending, Signal, Usage};
 pub use kinfolk_protocol::{
     Answer, Answered, Bincode, Broken, Call, Cancelled, ChildName, Codec, CodecError, Contract, Direction, ErrorOf,
-    Failure, Fault, FrameError, Limits, LimitsError, Message, MessageId, NameError, OneWay, PanicInfo, Payload,
-    Protocol, Refusal, Reply, ToChild, ToParent, Towards, Unanswered, Untaken, Version, WireError,
+    Failure, Fault, FrameError, Limits, LimitsError, Message, MessageId, NameError, Never, OneWay, Outline, PanicInfo,
+    Payload, Progress, Protocol, Refusal, Reply, Shape, Sketch, Streamed, Streaming, ToChild, ToParent, Towards,
+    Unanswered, Untaken, Version, WireError,
 };
 
 /// The parent's side: start children, send and request, follow their events.

@@ -55,6 +55,7 @@ mod frame;
 mod wire;
 
 mod message;
+mod shape;
 
 mod codec;
 
@@ -70,10 +71,11 @@ pub use frame::{FRAME_VERSION, Frame, FrameError, HEADER_LEN, Header, Kind, PREA
 pub use handshake::{Expected, Hello, Init, InitFailed, Ready, Refusal, Token, Welcomed};
 pub use limits::{Limits, LimitsError};
 pub use message::{
-    Answer, Answered, Call, Contract, Direction, ErrorOf, Message, OneWay, Payload, Protocol, Reply, ToChild, ToParent,
-    Towards, Unanswered,
+    Answer, Answered, Call, Contract, Direction, ErrorOf, Message, Never, OneWay, Payload, Progress, Protocol, Reply,
+    Streamed, Streaming, ToChild, ToParent, Towards, Unanswered,
 };
 pub use name::{CallId, ChildName, MessageId, NameError};
 pub use session::{Broken, Closing, Grant, Session, Settled, Untaken};
+pub use shape::{Outline, Shape, Sketch};
 pub use version::Version;
 pub use wire::WireError;

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::codec::Codec;
 use crate::fault::Fault;
+use crate::shape::Sketch;
 use crate::version::Version;
 
 /// Anything that can cross to another process: serializable, owned, sendable. Implemented for every such type.
@@ -30,12 +31,19 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 pub trait Message: Payload {
     /// [`ToChild<P>`] or [`ToParent<P>`]: the protocol and the direction in one.
     type To: Direction;
-    /// [`OneWay`] or [`Call`].
+    /// [`OneWay`], [`Call`] or [`Streaming`].
     type Contract: Contract;
     /// Its name on the wire, unique within its protocol and direction. Keep it when the type is renamed.
     const NAME: &'static str;
     /// True if handling it twice does no more than once, so that it may be retried after its child died with it.
     const IDEMPOTENT: bool = false;
+
+    /// Describes what it looks like, and what comes back, so that two programs that were built from different
+    /// definitions of it learn so before they misread each other. A type that describes nothing is not compared.
+    /// `#[derive(Message)]` writes this.
+    fn outline(sketch: &mut Sketch) {
+        let _ = sketch;
+    }
 }
 
 mod sealed {
@@ -86,17 +94,19 @@ impl<P: Protocol> fmt::Debug for ToParent<P> {
 pub trait Towards<D>: Direction {}
 impl<D: Direction> Towards<D> for D {}
 
-/// What becomes of a message once it is handled: [`OneWay`] or [`Call`].
+/// What becomes of a message once it is handled: [`OneWay`], [`Call`] or [`Streaming`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no contract",
-    note = "write `type Contract = OneWay` or `type Contract = Call<Reply>`"
+    note = "write `type Contract = OneWay`, `type Contract = Call<Reply>` or `type Contract = Streaming<Item>`"
 )]
 pub trait Contract: sealed::Sealed + Send + 'static {
     /// What comes back.
     type Reply: Payload;
     /// What comes back instead, where the handler declined.
     type Error: Payload;
-    /// What a handler returns: `()` or `Result<Reply, Error>`.
+    /// What comes back before the end: the progress of a call, the items of a stream.
+    type Progress: Payload;
+    /// What a handler returns: `()`, `Result<Reply, Error>` or, for a stream, `Result<(), Error>`.
     type Answer: Send + 'static;
     /// True if the sender waits for an answer.
     #[doc(hidden)]
@@ -109,27 +119,50 @@ pub trait Contract: sealed::Sealed + Send + 'static {
 /// Nothing comes back: for `send`.
 pub enum OneWay {}
 
-/// `Reply` or `Error` comes back: for `request`.
-pub struct Call<Reply, Error = Fault>(PhantomData<fn() -> (Reply, Error)>);
+/// `Reply` or `Error` comes back, and before it any number of `Progress`: for `request`.
+pub struct Call<Reply, Error = Fault, Progress = Never>(Returning<(Reply, Error, Progress)>);
+
+/// Names types without owning any.
+type Returning<T> = PhantomData<fn() -> T>;
+
+/// Any number of `Item`s comes back, then an end or `Error`: for `stream`.
+pub struct Streaming<Item, Error = Fault>(Returning<(Item, Error)>);
+
+/// Has no value: the progress of a call that reports none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Never {}
 
 impl sealed::Sealed for OneWay {}
-impl<R, E> sealed::Sealed for Call<R, E> {}
+impl<R, E, P> sealed::Sealed for Call<R, E, P> {}
+impl<I, E> sealed::Sealed for Streaming<I, E> {}
 
 impl Contract for OneWay {
     type Reply = ();
     type Error = ();
+    type Progress = Never;
     type Answer = ();
     const ANSWERED: bool = false;
     fn settle((): ()) -> Result<(), ()> {
         Ok(())
     }
 }
-impl<R: Payload, E: Payload> Contract for Call<R, E> {
+impl<R: Payload, E: Payload, P: Payload> Contract for Call<R, E, P> {
     type Reply = R;
     type Error = E;
+    type Progress = P;
     type Answer = Result<R, E>;
     const ANSWERED: bool = true;
     fn settle(answer: Self::Answer) -> Result<R, E> {
+        answer
+    }
+}
+impl<I: Payload, E: Payload> Contract for Streaming<I, E> {
+    type Reply = ();
+    type Error = E;
+    type Progress = I;
+    type Answer = Result<(), E>;
+    const ANSWERED: bool = true;
+    fn settle(answer: Self::Answer) -> Result<(), E> {
         answer
     }
 }
@@ -138,9 +171,14 @@ impl fmt::Debug for OneWay {
         match *self {}
     }
 }
-impl<R, E> fmt::Debug for Call<R, E> {
+impl<R, E, P> fmt::Debug for Call<R, E, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Call")
+    }
+}
+impl<I, E> fmt::Debug for Streaming<I, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Streaming")
     }
 }
 
@@ -148,7 +186,7 @@ impl<R, E> fmt::Debug for Call<R, E> {
 #[diagnostic::on_unimplemented(
     message = "`send` would lose the answer of this message, which is a `{Self}`",
     label = "this message is answered",
-    note = "use `.request(..)` for a `Call`"
+    note = "use `.request(..)` for a `Call`, `.stream(..)` for a `Streaming`"
 )]
 pub trait Unanswered: Contract {}
 impl Unanswered for OneWay {}
@@ -156,15 +194,26 @@ impl Unanswered for OneWay {}
 /// A contract with one answer: what `request` takes.
 #[diagnostic::on_unimplemented(
     message = "this message is no `Call`: its contract is `{Self}`",
-    label = "nothing comes back for this message",
-    note = "use `.send(..)` for a `OneWay`"
+    label = "no single reply comes back for this message",
+    note = "use `.send(..)` for a `OneWay`, `.stream(..)` for a `Streaming`"
 )]
 pub trait Answered: Contract {}
-impl<R: Payload, E: Payload> Answered for Call<R, E> {}
+impl<R: Payload, E: Payload, P: Payload> Answered for Call<R, E, P> {}
+
+/// A contract with many answers: what `stream` takes.
+#[diagnostic::on_unimplemented(
+    message = "this message is no `Streaming`: its contract is `{Self}`",
+    label = "no items come back for this message",
+    note = "use `.send(..)` for a `OneWay`, `.request(..)` for a `Call`"
+)]
+pub trait Streamed: Contract {}
+impl<I: Payload, E: Payload> Streamed for Streaming<I, E> {}
 
 /// What comes back for `M`.
 pub type Reply<M> = <<M as Message>::Contract as Contract>::Reply;
 /// What comes back for `M` where its handler declined.
 pub type ErrorOf<M> = <<M as Message>::Contract as Contract>::Error;
+/// What comes back for `M` before its end: progress, or the items of a stream.
+pub type Progress<M> = <<M as Message>::Contract as Contract>::Progress;
 /// What a handler of `M` returns.
 pub type Answer<M> = <<M as Message>::Contract as Contract>::Answer;

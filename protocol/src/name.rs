@@ -88,6 +88,22 @@ pub enum NameError {
     },
 }
 
+/// FNV-1a with the offset basis and prime of the 64-bit variant: <http://www.isthe.com/chongo/tech/comp/fnv/>.
+pub(crate) mod fnv1a {
+    /// The hash of nothing.
+    pub(crate) const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+    /// The hash of what `hash` stands for, followed by `bytes`.
+    pub(crate) const fn add(mut hash: u64, bytes: &[u8]) -> u64 {
+        let mut at = 0;
+        while at < bytes.len() {
+            hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+            at += 1;
+        }
+        hash
+    }
+}
+
 /// What a message type is called in a frame: the 64-bit FNV-1a hash of [`Message::NAME`](crate::Message::NAME).
 ///
 /// A hash, so that neither side needs a table before it can send. Two names of one protocol that collide (chance
@@ -102,15 +118,7 @@ impl MessageId {
     /// The id of a message type's name.
     #[must_use]
     pub const fn of(name: &str) -> Self {
-        // FNV-1a, offset basis and prime of the 64-bit variant: http://www.isthe.com/chongo/tech/comp/fnv/
-        let bytes = name.as_bytes();
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let mut at = 0;
-        while at < bytes.len() {
-            hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0000_0100_0000_01b3);
-            at += 1;
-        }
-        Self(hash)
+        Self(fnv1a::add(fnv1a::BASIS, name.as_bytes()))
     }
 
     /// The id as it stands in a frame.
