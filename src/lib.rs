@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-pub use kinfolk_link::{Delivery, Misbehaviour, Peer, SendCause, SendError, Sending, Signal, Usage};
+pub use kinfolk_link::{
+    CancelMode, Delivery, Misbehaviour, Peer, SendCause, SendError, Sending, ShapeMismatch, Signal, Usage,
+};
 pub use kinfolk_protocol::{
     Answer, Answered, Bincode, Broken, Call, Cancelled, ChildName, Codec, CodecError, Contract, Direction, ErrorOf,
     Failure, Fault, FrameError, Limits, LimitsError, Message, MessageId, NameError, Never, OneWay, Outline, PanicInfo,
@@ -13,14 +15,16 @@ pub use kinfolk_protocol::{
 #[cfg(feature = "parent")]
 pub mod parent {
     pub use kinfolk_parent::{
-        CallError, CallSite, Child, ChildEvent, ChildInfo, ChildSpec, Cx, Disconnected, EndedBy, Events, ExitReport,
-        ExitStatus, Initialized, Invitation, NeedsInit, NoInit, Output, Parent, Pending, Program, ProgramError,
-        Request, StartError, Stdio, Step, Unhandled, Why, WithInit,
+        Asker, CallError, CallSite, Cause, Child, ChildEvent, ChildInfo, ChildSpec, Cx, Disconnected, EndedBy, Events,
+        ExitReport, ExitStatus, Initialized, Invitation, NeedsInit, NoInit, Output, Parent, Pending, Program,
+        ProgramError, Replies, Request, StartError, Stdio, Step, Unhandled, Why, WithInit,
     };
 }
 
 /// The child's side: become a child, handle messages.
 #[cfg(feature = "child")]
 pub mod child {
-    pub use kinfolk_child::{Cx, Job, Me, ParentHandle, Result, Serve, enter, main, role};
+    pub use kinfolk_child::{
+        Asker, CallError, Cx, Job, Me, ParentHandle, Pending, Replies, Request, Result, Serve, enter, main, role,
+    };
 }

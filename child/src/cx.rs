@@ -5,23 +5,34 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
-use kinfolk_protocol::{Cancelled, Message, Protocol, ToChild};
+use kinfolk_link::Scope;
+use kinfolk_protocol::{Cancelled, Message, Progress, Protocol, ToChild};
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use crate::panics;
-use crate::runtime::{ParentHandle, Runtime};
+use crate::parent::ParentHandle;
+use crate::runtime::Runtime;
 
-/// The surroundings of one handler at work: the program's state, and its parent.
+/// The surroundings of one handler at work: the program's state, its caller, and its parent.
 pub struct Cx<M, S = ()> {
     runtime: Arc<Runtime>,
     state: Arc<S>,
+    /// None for a one-way message.
+    scope: Option<Arc<Scope>>,
     message: PhantomData<fn() -> M>,
 }
 
 impl<M, S> Clone for Cx<M, S> {
     fn clone(&self) -> Self {
-        Self { runtime: Arc::clone(&self.runtime), state: Arc::clone(&self.state), message: PhantomData }
+        Self {
+            runtime: Arc::clone(&self.runtime),
+            state: Arc::clone(&self.state),
+            scope: self.scope.clone(),
+            message: PhantomData,
+        }
     }
 }
 
@@ -32,8 +43,8 @@ impl<M: Message, S> fmt::Debug for Cx<M, S> {
 }
 
 impl<M: Message, S> Cx<M, S> {
-    pub(crate) fn new(runtime: &Arc<Runtime>, state: &Arc<S>) -> Self {
-        Self { runtime: Arc::clone(runtime), state: Arc::clone(state), message: PhantomData }
+    pub(crate) fn new(runtime: &Arc<Runtime>, state: &Arc<S>, scope: Option<Arc<Scope>>) -> Self {
+        Self { runtime: Arc::clone(runtime), state: Arc::clone(state), scope, message: PhantomData }
     }
 
     /// What [`Me::state`](crate::Me::state) was given.
@@ -41,13 +52,36 @@ impl<M: Message, S> Cx<M, S> {
     pub fn state(&self) -> &S {
         &self.state
     }
+
+    /// Sends progress, or an item of a stream, to whoever asked; waits while
+    /// [`Limits::items`](kinfolk_protocol::Limits::items) of them have not been taken. They arrive in order, before the
+    /// reply.
+    ///
+    /// It returns nothing, since there is nothing to decide: when the caller has stopped waiting, the handler is dropped
+    /// at its next `await`, this one included. An item that cannot be encoded ends the call as `BadReply`.
+    ///
+    /// # Cancel safety
+    /// Dropped before it resolves, nothing was sent.
+    pub async fn send(&self, item: Progress<M>) {
+        if let Some(scope) = &self.scope {
+            // The runtime drops the handler of a call that is over.
+            let _ = scope.item::<M>(&item).await;
+        }
+    }
+
+    /// When the caller stops waiting, if it has set a deadline. Calls made by this handler inherit it.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.scope.as_ref().and_then(|scope| scope.deadline())
+    }
 }
 
 impl<P: Protocol, M: Message<To = ToChild<P>>, S> Cx<M, S> {
-    /// The parent.
+    /// The parent. Calls made by this handle are made on behalf of this one: the parent's handlers can tell for which of
+    /// its calls, and they end by its deadline.
     #[must_use]
     pub fn parent(&self) -> ParentHandle<P> {
-        ParentHandle::new(&self.runtime)
+        ParentHandle::within(&self.runtime, self.scope.as_deref())
     }
 }
 
@@ -64,7 +98,7 @@ impl<M: Message, S: Send + Sync + 'static> Cx<M, S> {
     pub async fn blocking<T: Send + 'static>(self, work: impl FnOnce(Job<M, S>) -> T + Send + 'static) -> T {
         let permit = self.runtime.threads().acquire_owned().await.expect("it is never closed");
         let cancelled = Arc::new(AtomicBool::new(false));
-        let job = Job { cx: self, cancelled: Arc::clone(&cancelled) };
+        let job = Job { cx: self, cancelled: Arc::clone(&cancelled), handle: Handle::current() };
         let _cancel = CancelOnDrop(cancelled);
         let working = spawn_blocking(move || {
             // The panic hook has left the panic's place on this thread: it is fetched here.
@@ -94,6 +128,7 @@ impl Drop for CancelOnDrop {
 pub struct Job<M, S = ()> {
     cx: Cx<M, S>,
     cancelled: Arc<AtomicBool>,
+    handle: Handle,
 }
 
 impl<M: Message, S> fmt::Debug for Job<M, S> {
@@ -124,10 +159,37 @@ impl<M, S> Job<M, S> {
     }
 }
 
+impl<M: Message, S> Job<M, S> {
+    /// Sends progress, or an item of a stream, blocking while [`Limits::items`](kinfolk_protocol::Limits::items) of them
+    /// have not been taken.
+    ///
+    /// # Errors
+    /// [`Cancelled`] once nobody waits for the answer any more.
+    pub fn send(&self, item: Progress<M>) -> Result<(), Cancelled> {
+        self.check()?;
+        match &self.cx.scope {
+            Some(scope) => self.handle.block_on(scope.item::<M>(&item)),
+            None => Ok(()),
+        }
+    }
+
+    /// When the caller stops waiting, if it has set a deadline.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.cx.deadline()
+    }
+
+    /// Blocks this thread until `future` has resolved: for calls to the parent from a computation. They end when their
+    /// own deadline, or this call's, has passed; a cancel of this call does not end them.
+    pub fn wait<F: Future>(&self, future: F) -> F::Output {
+        self.handle.block_on(future)
+    }
+}
+
 impl<P: Protocol, M: Message<To = ToChild<P>>, S> Job<M, S> {
-    /// The parent.
+    /// The parent: see [`Cx::parent`].
     #[must_use]
     pub fn parent(&self) -> ParentHandle<P> {
-        ParentHandle::new(&self.cx.runtime)
+        self.cx.parent()
     }
 }

@@ -103,13 +103,18 @@ where
     F: FnOnce(Me<P>) -> Fut,
     Fut: Future<Output = Result>,
 {
-    let Admitted { link, name, init, ours, theirs } = admitted;
+    let Admitted { link, name, init, ours, theirs, welcomed, board } = admitted;
     let transport: Arc<dyn Transport> = match Socket::new(link) {
         Ok(socket) => Arc::new(socket),
         Err(error) => return Ok(complain(&Fault::from(error).context("setting up the link"))),
     };
     let reader = Reader::new(Arc::clone(&transport), ours.max_message);
     let conn = Arc::new(Conn::new(transport, Peer::Parent, &ours, &theirs));
+    conn.welcome(welcomed);
+    if let Some(board) = board {
+        // Without it, starts are reported by frames.
+        let _ = conn.use_board(&board);
+    }
     if let Err(error) = panics::install(&conn) {
         return Ok(complain(&Fault::from(error).context("setting up the link")));
     }

@@ -1,14 +1,14 @@
 //! What happens before any user code: the link is found, the handshake done, the parent's death watched for.
 
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use kinfolk_link::{CONNECT_VARIABLE, claim, connect, set_process_name, waiting_role};
+use kinfolk_link::{CONNECT_VARIABLE, claim, connect, receive_with_descriptor, set_process_name, waiting_role};
 use kinfolk_protocol::{
     ChildName, Codec, CodecError, FrameError, HEADER_LEN, Header, Hello, Init, Kind, Limits, NameError, PREAMBLE,
-    PREAMBLE_LEN, Protocol, Token, WireError, check_preamble,
+    PREAMBLE_LEN, Protocol, Token, Welcomed, WireError, check_preamble,
 };
 use thiserror::Error;
 
@@ -25,6 +25,10 @@ pub(crate) struct Admitted<P: Protocol> {
     pub(crate) init: P::Init,
     pub(crate) ours: Limits,
     pub(crate) theirs: Limits,
+    /// What the parent handles.
+    pub(crate) welcomed: Vec<Welcomed>,
+    /// The shared memory it passed, if it did.
+    pub(crate) board: Option<OwnedFd>,
 }
 
 /// Why a child does not come past the gate.
@@ -57,8 +61,8 @@ pub(crate) fn pass<P: Protocol>() -> Result<Admitted<P>, GateError> {
     let plays_a_role = waiting_role().is_some();
     let (link, token) = find_link()?;
     let link = UnixStream::from(link);
-    let ours = Limits::default();
-    let init = greet(&link, &Hello::of::<P>(std::process::id(), token, ours))?;
+    let ours = P::LIMITS;
+    let (init, board) = greet(&link, &Hello::of::<P>(std::process::id(), token, ours))?;
     let name = ChildName::new(&init.name).map_err(GateError::Name)?;
     if plays_a_role {
         // Run by way of `/proc/self/exe`, every role of a program would be called `exe`.
@@ -66,7 +70,8 @@ pub(crate) fn pass<P: Protocol>() -> Result<Admitted<P>, GateError> {
     }
     let value = P::Codec::decode(&init.value).map_err(GateError::Init)?;
     orphan::watch(&link).map_err(GateError::Watch)?;
-    Ok(Admitted { link: link.into(), name, init: value, ours, theirs: init.limits })
+    let Init { limits: theirs, welcomed, .. } = init;
+    Ok(Admitted { link: link.into(), name, init: value, ours, theirs, welcomed, board })
 }
 
 fn find_link() -> Result<(OwnedFd, Token), GateError> {
@@ -80,21 +85,24 @@ fn find_link() -> Result<(OwnedFd, Token), GateError> {
 }
 
 /// The child speaks first: a parent that started the wrong program by mistake must not have its bytes executed.
-fn greet(mut link: &UnixStream, hello: &Hello) -> Result<Init, GateError> {
+fn greet(mut link: &UnixStream, hello: &Hello) -> Result<(Init, Option<OwnedFd>), GateError> {
     link.set_nonblocking(false).map_err(GateError::Link)?;
     link.set_read_timeout(Some(ANSWER_LIMIT)).map_err(GateError::Link)?;
     let payload = hello.encode();
     let header = Header::control(Kind::Hello, payload.len() as u32).encode();
     link.write_all(&[&PREAMBLE, header.as_slice(), &payload].concat()).map_err(GateError::Ended)?;
 
-    let preamble: [u8; PREAMBLE_LEN] = read(link)?;
+    // What is passed along comes with the first byte.
+    let mut preamble = [0; PREAMBLE_LEN];
+    let (read_first, passed) = receive_with_descriptor(link.as_fd(), &mut preamble).map_err(GateError::Ended)?;
+    link.read_exact(&mut preamble[read_first..]).map_err(GateError::Ended)?;
     check_preamble(&preamble).map_err(GateError::Stranger)?;
     let header: [u8; HEADER_LEN] = read(link)?;
     let header = Header::decode(&header, hello.limits.max_message).map_err(GateError::Stranger)?;
     let mut payload = vec![0; header.length as usize];
     link.read_exact(&mut payload).map_err(GateError::Ended)?;
     match header.kind {
-        Kind::Init => Init::decode(&payload).map_err(GateError::Malformed),
+        Kind::Init => Init::decode(&payload).map_err(GateError::Malformed).map(|init| (init, passed)),
         Kind::Refuse => Err(GateError::Refused(String::from_utf8_lossy(&payload).into_owned())),
         kind => Err(GateError::OutOfPlace(kind)),
     }

@@ -3,13 +3,12 @@
 use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::FutureExt;
-use kinfolk_link::{Answering, Asked, CodecOf, Job, Received, lock};
-use kinfolk_protocol::{Answer, Codec, Contract, Failure, Kind, Message, MessageId, Welcomed};
+use kinfolk_link::{Answering, Asked, Received, Scope, answer, handle, lock};
+use kinfolk_protocol::{Answer, Contract, Failure, Kind, MAX_WELCOMED, Message, MessageId, Welcomed};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle};
 
@@ -31,31 +30,6 @@ struct Typed<M, S, F> {
     message: PhantomData<fn(M)>,
 }
 
-/// Decodes and handles one message, and passes on what its handler returned. All three run the program's code, so a
-/// panic in any of them becomes a failure of this message alone.
-async fn handle<M, S, F, Fut, T, Then>(
-    handler: Arc<F>,
-    cx: Cx<M, S>,
-    payload: Bytes,
-    then: impl FnOnce(Answer<M>) -> Then,
-) -> Result<T, Failure>
-where
-    M: Message,
-    F: Fn(Cx<M, S>, M) -> Fut,
-    Fut: Future<Output = Answer<M>>,
-    Then: Future<Output = T>,
-{
-    let handling = async {
-        let message = CodecOf::<M>::decode::<M>(&payload).map_err(|error| Failure::BadMessage(error.to_string()))?;
-        drop(payload);
-        Ok(then(handler(cx, message).await).await)
-    };
-    AssertUnwindSafe(handling)
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|panic| Err(Failure::Panicked(panics::caught(&*panic))))
-}
-
 impl<M, S, F, Fut> Erased for Typed<M, S, F>
 where
     M: Message,
@@ -64,19 +38,17 @@ where
     Fut: Future<Output = Answer<M>> + Send + 'static,
 {
     fn call(&self, runtime: &Arc<Runtime>, asked: Asked, start: Start) -> Option<AbortHandle> {
-        let answering = Answering::new(Arc::clone(&runtime.conn), asked.call);
+        let scope = Scope::new(&runtime.conn, &asked);
         let calls = runtime.calls.get().cloned();
-        let (handler, cx) = (Arc::clone(&self.handler), Cx::new(runtime, &self.state));
+        let cx = Cx::new(runtime, &self.state, Some(Arc::clone(&scope)));
+        let handler = Arc::clone(&self.handler);
         let mut handling = Box::pin(async move {
             // Held until the answer is queued, so that answers nobody reads stop further handlers.
             let _permit = match calls {
                 Some(calls) => calls.acquire_owned().await.ok(),
                 None => None,
             };
-            let settle = |answer| answering.settle::<M>(answer);
-            if let Err(failure) = handle(handler, cx, asked.payload, settle).await {
-                answering.fail(&failure).await;
-            }
+            answer::<M, _>(scope, asked.payload, |message| handler(cx, message), panics::caught).await;
         });
         if start == Start::AtOnce && runtime.conn.batched(|| (&mut handling).now_or_never()).is_some() {
             return None;
@@ -86,8 +58,13 @@ where
     }
 
     fn message(&self, runtime: &Arc<Runtime>, payload: Bytes) -> Handling {
-        let cx = Cx::new(runtime, &self.state);
-        handle(Arc::clone(&self.handler), cx, payload, |_| std::future::ready(())).boxed()
+        let cx = Cx::new(runtime, &self.state, None);
+        let handler = Arc::clone(&self.handler);
+        async move {
+            // A one-way handler's answer says nothing.
+            handle::<M, _>(payload, |message| handler(cx, message), panics::caught).await.map(drop)
+        }
+        .boxed()
     }
 }
 
@@ -97,6 +74,7 @@ struct Entry {
     name: &'static str,
     /// True if its messages are calls.
     answered: bool,
+    welcomed: Welcomed,
     handler: Box<dyn Erased>,
 }
 
@@ -129,7 +107,8 @@ impl Handlers {
     /// Adds the handler of `M`.
     ///
     /// # Panics
-    /// If there is one already, or if another name has the same id: a mistake in the program, found at its start.
+    /// If there is one already, if another name has the same id, or if there are 2,048: a mistake in the program, found
+    /// at its start.
     pub(crate) fn add<M, S, F, Fut>(&mut self, state: &Arc<S>, handler: F)
     where
         M: Message,
@@ -142,13 +121,15 @@ impl Handlers {
             let (known, name, message) = (known.name, M::NAME, type_name::<M>());
             panic!("`{message}` is registered under `{name}`, whose id is taken by the handler of `{known}`");
         }
+        assert!(self.entries.len() < MAX_WELCOMED, "a child handles {MAX_WELCOMED} types of messages at most");
         let typed = Typed { handler: Arc::new(handler), state: Arc::clone(state), message: PhantomData::<fn(M)> };
-        self.entries.push(Entry { id, name: M::NAME, answered: M::Contract::ANSWERED, handler: Box::new(typed) });
+        let (answered, welcomed) = (M::Contract::ANSWERED, Welcomed::of::<M>());
+        self.entries.push(Entry { id, name: M::NAME, answered, welcomed, handler: Box::new(typed) });
     }
 
     /// What READY tells the parent.
     pub(crate) fn welcomed(&self) -> Vec<Welcomed> {
-        self.entries.iter().map(|entry| Welcomed { message: entry.id, fingerprint: 0 }).collect()
+        self.entries.iter().map(|entry| entry.welcomed.clone()).collect()
     }
 
     /// Puts the table to use; the task that comes back handles one-way messages until [`close`](Self::close).
@@ -220,8 +201,8 @@ impl Handlers {
                 Some(tokio::spawn(async move { answering.fail(&Failure::Unsupported).await }).abort_handle())
             }
         };
-        if abort.is_some() {
-            runtime.conn.attach(call, Job { abort });
+        if let Some(abort) = abort {
+            runtime.conn.attach(call, abort);
         }
     }
 }

@@ -40,8 +40,11 @@ mod serve;
 mod handlers;
 
 mod cx;
+mod parent;
+
 mod runtime;
 
+mod error;
 mod gate;
 mod panics;
 
@@ -49,6 +52,7 @@ mod orphan;
 
 pub use cx::{Cx, Job};
 pub use entry::{Result, enter, main, role};
+pub use error::CallError;
 pub use me::Me;
-pub use runtime::ParentHandle;
+pub use parent::{Asker, ParentHandle, Pending, Replies, Request};
 pub use serve::Serve;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use kinfolk_protocol::{Answer, ChildName, Message, Protocol, ToChild, Towards};
 
 use crate::cx::{Cx, Job};
-use crate::runtime::{ParentHandle, Runtime};
+use crate::parent::ParentHandle;
+use crate::runtime::Runtime;
 use crate::serve::Serve;
 
 /// This process, as a child that speaks `P`: what its parent gave it, and what it goes on from.

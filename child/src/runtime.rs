@@ -1,15 +1,14 @@
 //! What the tasks of a child share, and the task that reads its link.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::available_parallelism;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use kinfolk_link::{Conn, LinkError, Reader, Received, SendError, Sending, lock};
-use kinfolk_protocol::{Failure, Message, MessageId, Protocol, ToParent, Towards, Unanswered};
+use kinfolk_link::{Conn, LinkError, Reader, Received, lock};
+use kinfolk_protocol::{Failure, MessageId};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, watch};
 
@@ -212,74 +211,5 @@ fn report(error: &LinkError) {
     #[expect(clippy::print_stderr, reason = "the link is gone, and this is the child's log")]
     {
         eprintln!("kinfolk: the link to the parent ended: {error}");
-    }
-}
-
-/// The parent, as a child sees it. Clones are cheap and mean the same parent.
-pub struct ParentHandle<P: Protocol> {
-    pub(crate) runtime: Arc<Runtime>,
-    pub(crate) protocol: PhantomData<fn() -> P>,
-}
-
-impl<P: Protocol> Clone for ParentHandle<P> {
-    fn clone(&self) -> Self {
-        Self::new(&self.runtime)
-    }
-}
-
-impl<P: Protocol> fmt::Debug for ParentHandle<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ParentHandle").field("protocol", &P::NAME).finish_non_exhaustive()
-    }
-}
-
-impl<P: Protocol> ParentHandle<P> {
-    pub(crate) fn new(runtime: &Arc<Runtime>) -> Self {
-        Self { runtime: Arc::clone(runtime), protocol: PhantomData }
-    }
-
-    /// Sends a one-way message, waiting for room: the parent holds [`Limits::window`](kinfolk_protocol::Limits) of
-    /// them until its handler has taken some. `Ok` means that it is queued and will be written in order, also when the
-    /// process exits right after.
-    ///
-    /// # Errors
-    /// [`SendError`] with the message and the reason.
-    ///
-    /// # Cancel safety
-    /// Dropped before it resolves, the message was not sent.
-    pub fn send<M>(&self, message: M) -> Sending<M>
-    where
-        M: Message,
-        M::To: Towards<ToParent<P>>,
-        M::Contract: Unanswered,
-    {
-        self.runtime.conn.send(message)
-    }
-
-    /// Sends a one-way message if there is room for it now.
-    ///
-    /// # Errors
-    /// [`SendError`] with the message and the reason.
-    pub fn try_send<M>(&self, message: M) -> Result<(), SendError<M>>
-    where
-        M: Message,
-        M::To: Towards<ToParent<P>>,
-        M::Contract: Unanswered,
-    {
-        self.runtime.conn.try_send(message)
-    }
-
-    /// True until the link has ended.
-    #[must_use]
-    pub fn is_connected(&self) -> bool {
-        self.runtime.conn.is_open()
-    }
-
-    /// Waits until the link has ended: the parent is gone, or has cut it.
-    ///
-    /// # Cancel safety
-    /// Dropping the future changes nothing.
-    pub async fn disconnected(&self) {
-        self.runtime.until_gone().await;
     }
 }

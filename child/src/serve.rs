@@ -8,7 +8,8 @@ use tokio::sync::Semaphore;
 
 use crate::cx::{Cx, Job};
 use crate::handlers::Handlers;
-use crate::runtime::{ParentHandle, Phase, Runtime};
+use crate::parent::ParentHandle;
+use crate::runtime::{Phase, Runtime};
 
 /// Async handlers at work at once, unless [`Serve::concurrency`] says otherwise.
 const DEFAULT_CALLS: usize = 256;

@@ -4,7 +4,12 @@
 //! only place with `unsafe`, all of it in `sys`.
 
 // Modules import only from those listed below them.
+mod handling;
+mod request;
+
 mod conn;
+
+mod ambient;
 
 mod endpoint;
 mod inherited;
@@ -21,19 +26,23 @@ mod transport;
 mod sync;
 mod sys;
 
+pub use ambient::Ambient;
 pub use conn::{
-    Answering, Asked, CallOutcome, Calling, Conn, Delivery, Job, Peer, Received, SendCause, SendError, Sending,
+    Admission, Answering, Asked, CallOutcome, Calling, Conn, Delivery, Manner, Peer, Received, Scope, SendCause,
+    SendError, Sending, ShapeMismatch,
 };
 pub use endpoint::{CONNECT_VARIABLE, Endpoint, Visitor, connect};
 pub use error::{LinkError, Misbehaviour};
+pub use handling::{Caught, answer, handle};
 pub use inherited::{InheritedPair, LINK_VARIABLE, ROLE_VARIABLE, claim, is_waiting, waiting_role};
 pub use memory::Memory;
 pub use reader::Reader;
+pub use request::{Caller, CancelMode, End, Forceful, Pending, Replies, Request};
 pub use scratch::{CodecOf, encode, recycle};
 pub use sync::{lock, panic_text};
 pub use sys::{
     Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_has_finished, peer_is_gone, reap,
-    set_process_name,
+    receive_with_descriptor, set_process_name,
 };
 pub use transport::Transport;
 

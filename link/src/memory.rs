@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -50,9 +51,9 @@ impl fmt::Debug for Memory {
 }
 
 impl Transport for Memory {
-    fn try_read(&self, buffer: &mut BytesMut) -> io::Result<usize> {
+    fn try_read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
         let mut pipe = lock(&self.inbound);
-        let count = pipe.bytes.len().min(buffer.capacity() - buffer.len());
+        let count = pipe.bytes.len().min(buffer.capacity() - buffer.len()).min(limit);
         if count == 0 && !pipe.ended {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -101,6 +102,10 @@ impl Transport for Memory {
 
     fn write_blocking(&self, buffers: &[IoSlice<'_>], _limit: Duration) -> io::Result<usize> {
         self.try_write(buffers)
+    }
+
+    fn pass(&self, descriptor: OwnedFd) -> Result<(), OwnedFd> {
+        Err(descriptor)
     }
 
     fn finish(&self) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,12 +13,12 @@ use bytes::BytesMut;
 /// Reading and writing are independent: one task may poll both, or two tasks one each. Each direction remembers the
 /// waker of its last poll only.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Reads into the spare capacity of `buffer`, which is not empty. `Ok(0)` is the end.
+    /// Reads into the spare capacity of `buffer`, which is not empty, at most `limit` bytes. `Ok(0)` is the end.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if nothing is there; then
     /// [`poll_read_ready`](Self::poll_read_ready) says when to try again.
-    fn try_read(&self, buffer: &mut BytesMut) -> io::Result<usize>;
+    fn try_read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize>;
 
     /// Waits until reading may succeed.
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
@@ -40,6 +41,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`io::ErrorKind::TimedOut`] if there was no room within the limit.
     fn write_blocking(&self, buffers: &[IoSlice<'_>], limit: Duration) -> io::Result<usize>;
+
+    /// Passes a descriptor along with the next bytes written. It comes back if this transport cannot carry any.
+    ///
+    /// # Errors
+    /// The descriptor, unused.
+    fn pass(&self, descriptor: OwnedFd) -> Result<(), OwnedFd>;
 
     /// Ends our direction: the peer reads what was written, then the end.
     fn finish(&self);

@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use kinfolk_link::{Conn, SendError, Sending};
-use kinfolk_protocol::{Answered, ChildName, Message, Protocol, ToChild, Towards, Unanswered};
+use kinfolk_protocol::{Answered, ChildName, Message, Protocol, Streamed, ToChild, Towards, Unanswered};
 
 use crate::events::Events;
 use crate::report::ExitReport;
-use crate::request::Request;
+use crate::request::{Asker, Replies, Request};
 use crate::shared::{Shared, Wish};
 
 /// A child that speaks `P`. Clones are cheap and mean the same child; dropping them all does nothing to it, since its
@@ -93,13 +93,30 @@ impl<P: Protocol> Child<P> {
     /// # Cancel safety
     /// Dropping the future cancels: the child is told, its handler is dropped at its next `await`, and a late reply is
     /// thrown away.
-    pub fn request<M>(&self, message: M) -> Request<M>
+    pub fn request<M>(&self, message: M) -> Request<'static, M>
     where
         M: Message,
         M::To: Towards<ToChild<P>>,
         M::Contract: Answered,
     {
-        Request::new(Arc::clone(&self.shared), message)
+        Request::new(Asker(Arc::clone(&self.shared)), message)
+    }
+
+    /// Asks the child for many replies: a stream of them, with credits, so that a slow reader holds up nothing but the
+    /// handler that sends them.
+    ///
+    /// # Errors
+    /// [`CallError`](crate::CallError) as the last item, if the stream does not come to its end.
+    ///
+    /// # Cancel safety
+    /// Dropping the stream cancels: the child is told, and its handler is dropped at its next `await`.
+    pub fn stream<M>(&self, message: M) -> Replies<M>
+    where
+        M: Message,
+        M::To: Towards<ToChild<P>>,
+        M::Contract: Streamed,
+    {
+        Replies::new(Asker(Arc::clone(&self.shared)), message)
     }
 
     /// What happens to it: its lifecycle from its start on, and the rest from what not every reader before has seen.

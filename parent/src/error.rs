@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_link::{Delivery, Misbehaviour};
+use kinfolk_link::{Delivery, Misbehaviour, ShapeMismatch};
 use kinfolk_protocol::{ChildName, CodecError, Fault, LimitsError, NameError, PanicInfo, Refusal};
 use thiserror::Error;
 
@@ -217,6 +217,15 @@ pub enum CallError<E> {
         call: CallSite,
         /// How long was waited.
         after: Duration,
+        /// How far the call had come.
+        delivery: Delivery,
+    },
+    /// The token given to `cancel_on` was cancelled. The child was told that nobody waits any more.
+    Cancelled {
+        /// The call.
+        call: CallSite,
+        /// How far the call had come.
+        delivery: Delivery,
     },
     /// Its handler panicked. The child goes on.
     Panicked {
@@ -229,6 +238,13 @@ pub enum CallError<E> {
     Unsupported {
         /// The call.
         call: CallSite,
+    },
+    /// The child was built from another definition of the message. Other types of messages are not touched.
+    ShapeMismatch {
+        /// The call.
+        call: CallSite,
+        /// Both definitions.
+        mismatch: Box<ShapeMismatch>,
     },
     /// The message cannot be encoded, is longer than the child takes, or does not decode there.
     BadMessage {
@@ -279,21 +295,41 @@ impl fmt::Display for CallSite {
 }
 
 impl<E> CallError<E> {
-    /// True if the child certainly never saw the message, so that a retry is safe.
+    /// True if the handler of the call certainly never began, so that a retry is safe.
     #[must_use]
     pub fn is_undelivered(&self) -> bool {
-        matches!(
-            self,
-            Self::Exited { delivery: Delivery::NotSent, .. }
-                | Self::Disconnected { delivery: Delivery::NotSent, .. }
-                | Self::Unsupported { .. }
-        )
+        match self {
+            Self::Exited { delivery, .. }
+            | Self::Disconnected { delivery, .. }
+            | Self::Deadline { delivery, .. }
+            | Self::Cancelled { delivery, .. } => *delivery < Delivery::Started,
+            Self::Unsupported { .. } | Self::ShapeMismatch { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// How far the call had come, where it ended without a word of its handler's.
+    #[must_use]
+    pub fn delivery(&self) -> Option<Delivery> {
+        match self {
+            Self::Exited { delivery, .. }
+            | Self::Disconnected { delivery, .. }
+            | Self::Deadline { delivery, .. }
+            | Self::Cancelled { delivery, .. } => Some(*delivery),
+            _ => None,
+        }
     }
 
     /// True if the child ended, or its link did, before it answered.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         matches!(self, Self::Exited { .. } | Self::Disconnected { .. })
+    }
+
+    /// True if its token was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled { .. })
     }
 
     /// True if there was no answer in time.
@@ -315,7 +351,11 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::App(error) => error.fmt(f),
-            Self::Deadline { call, after } => write!(f, "{call} was not answered within {after:?}"),
+            Self::Deadline { call, after, delivery } => {
+                write!(f, "{call} was not answered within {after:?} ({delivery})")
+            }
+            Self::Cancelled { call, delivery } => write!(f, "{call} was cancelled ({delivery})"),
+            Self::ShapeMismatch { call, mismatch } => write!(f, "{call} was not sent: {mismatch}"),
             Self::Panicked { call, panic } => write!(f, "the handler of {call} panicked: {panic}"),
             Self::Unsupported { call } => {
                 write!(f, "{call} has no handler there: register one, or compare the versions of the two programs")
@@ -323,10 +363,10 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             Self::BadMessage { call, reason } => write!(f, "{call} could not be delivered: {reason}"),
             Self::BadReply { call, reason } => write!(f, "the reply to {call} cannot be read: {reason}"),
             Self::Disconnected { call, delivery } => {
-                write!(f, "{call} was not answered before the link ended ({})", words(*delivery))
+                write!(f, "{call} was not answered before the link ended ({delivery})")
             }
             Self::Exited { call, delivery, report } => {
-                write!(f, "{call} was not answered before the child ended ({}; {report})", words(*delivery))
+                write!(f, "{call} was not answered before the child ended ({delivery}; {report})")
             }
         }
     }
@@ -334,10 +374,3 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
 
 // `source` cannot be the handler's error, which need not be an `Error`; `Display` carries it.
 impl<E: fmt::Debug + fmt::Display> Error for CallError<E> {}
-
-fn words(delivery: Delivery) -> &'static str {
-    match delivery {
-        Delivery::NotSent => "it was never sent",
-        _ => "it was sent",
-    }
-}

@@ -15,11 +15,15 @@ mod spec;
 
 mod handlers;
 
+mod cx;
+
 mod child;
 mod request;
 
 mod events;
 mod shared;
+
+mod condemned;
 
 mod log;
 
@@ -39,14 +43,14 @@ mod lifecycle;
 mod report;
 
 pub use child::Child;
+pub use cx::{Cause, Cx};
 pub use error::{CallError, CallSite, StartError, Step};
 pub use event::{ChildEvent, Disconnected, Output, Unhandled};
 pub use events::Events;
-pub use handlers::Cx;
 pub use invitation::Invitation;
 pub use parent::{ChildInfo, Parent};
 pub use program::{Program, ProgramError};
 pub use report::{EndedBy, ExitReport, ExitStatus, Why};
-pub use request::{Pending, Request};
+pub use request::{Asker, Pending, Replies, Request};
 pub use spec::{ChildSpec, Initialized, NeedsInit, NoInit, WithInit};
 pub use stdio::Stdio;

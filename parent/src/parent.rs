@@ -117,7 +117,7 @@ impl KillOnDrop {
 impl Drop for KillOnDrop {
     fn drop(&mut self) {
         if let Some(shared) = &self.0 {
-            shared.wish(Wish::Kill);
+            shared.wish(Wish::DropStart);
         }
     }
 }
@@ -166,7 +166,7 @@ impl Parent {
             return Err(StartError::Unclaimed { role });
         }
         let reservation = self.reserve(&name)?;
-        let Settings { program, launch, patience, limits, handlers, .. } = settings;
+        let Settings { program, launch, patience, limits, handlers, shared_memory, .. } = settings;
         let Joined { process, link, outputs } = match resolve(&name, program)? {
             Resolved::Attach(invitation) => attach(&name, &invitation, patience.handshake, limits).await?,
             Resolved::Run { program, role } => join(&name, program, role.as_deref(), &launch, limits)?,
@@ -179,7 +179,8 @@ impl Parent {
             shared: Arc::clone(&shared),
             link,
             outputs,
-            handlers,
+            handlers: Arc::new(handlers),
+            shared_memory,
             patience,
             terminate: launch.terminate,
             ours: limits,

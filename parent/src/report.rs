@@ -80,6 +80,9 @@ pub enum Why {
     HandshakeTimeout,
     /// It was not ready in time.
     InitTimeout,
+    /// The handler of a call that was given up with [`CancelMode::KillAfter`](kinfolk_link::CancelMode::KillAfter) had
+    /// not ended within its grace.
+    CancelIgnored,
     /// The future that was starting it was dropped.
     StartDropped,
     /// The `Parent` was dropped.
@@ -167,6 +170,7 @@ impl fmt::Display for Why {
             Self::Misbehaved => "it did not keep to the protocol",
             Self::HandshakeTimeout => "it sent no valid hello in time",
             Self::InitTimeout => "it was not ready in time",
+            Self::CancelIgnored => "a handler did not end within the grace of its cancel",
             Self::StartDropped => "nobody waited for its start any more",
             Self::ParentDropped => "the `Parent` was dropped",
             Self::RuntimeEnded => "the runtime that looked after it was shut down",

@@ -1,171 +1,69 @@
-//! A call from its message to its reply.
+//! A parent's calls to a child.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use kinfolk_link::{CallOutcome, Calling, CodecOf, Conn, Delivery, encode, recycle};
-use kinfolk_protocol::{Codec, ErrorOf, Failure, Message, MessageId, Reply};
-use tokio::time::{Sleep, sleep};
+use kinfolk_link::{Caller, Conn, Delivery, End, Forceful};
+use kinfolk_protocol::CallId;
 
 use crate::error::{CallError, CallSite};
 use crate::shared::Shared;
 
-/// A call that is about to be made: `.await` it for the reply.
-#[must_use = "a call is sent when it is awaited"]
-pub struct Request<M: Message> {
-    shared: Arc<Shared>,
-    message: M,
-    deadline: Option<Duration>,
-}
+/// A call to a child that is about to be made: `.await` it for the reply.
+pub type Request<'a, M> = kinfolk_link::Request<'a, M, Asker>;
+/// A call to a child on its way.
+pub type Pending<'a, M> = kinfolk_link::Pending<'a, M, Asker>;
+/// The replies of a child, as a stream.
+pub type Replies<M> = kinfolk_link::Replies<M, Asker>;
 
-impl<M: Message> fmt::Debug for Request<M> {
+/// Which child is asked.
+#[derive(Clone)]
+pub struct Asker(pub(crate) Arc<Shared>);
+
+impl fmt::Debug for Asker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Request");
-        debug.field("message", &M::NAME).field("child", &self.shared.name).field("deadline", &self.deadline).finish()
+        fmt::Debug::fmt(&self.0.name, f)
     }
 }
 
-impl<M: Message> Request<M> {
-    pub(crate) fn new(shared: Arc<Shared>, message: M) -> Self {
-        Self { shared, message, deadline: None }
+impl Caller for Asker {
+    type Error<E> = CallError<E>;
+
+    fn conn(&self) -> Option<&Arc<Conn>> {
+        self.0.conn.get()
     }
 
-    /// Ends the call as [`CallError::Deadline`] if there is no answer within `limit` of the first poll, whatever the
-    /// child does; the child is told that nobody waits any more. Without one, a call is bounded by its child's life.
-    ///
-    /// # Panics
-    /// When polled outside a tokio runtime with its timer enabled.
-    pub fn deadline(mut self, limit: Duration) -> Self {
-        self.deadline = Some(limit);
-        self
-    }
-}
-
-impl<M: Message> IntoFuture for Request<M> {
-    type Output = Result<Reply<M>, CallError<ErrorOf<M>>>;
-    type IntoFuture = Pending<M>;
-
-    fn into_future(self) -> Pending<M> {
-        let stage = Stage::New(self.message);
-        Pending { shared: self.shared, stage, limit: self.deadline, timer: None }
-    }
-}
-
-/// A call on its way.
-///
-/// # Cancel safety
-/// Dropping it cancels: the child is told, its handler is dropped at its next `await`, and a late reply is thrown
-/// away.
-#[must_use = "a call is sent when it is awaited"]
-pub struct Pending<M: Message> {
-    shared: Arc<Shared>,
-    stage: Stage<M>,
-    limit: Option<Duration>,
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-enum Stage<M> {
-    New(M),
-    Calling(Calling),
-    Done,
-}
-
-impl<M: Message> fmt::Debug for Pending<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending").field("message", &M::NAME).field("child", &self.shared.name).finish_non_exhaustive()
-    }
-}
-
-// Nothing in it is pinned: the message is only moved out, the timer is boxed.
-impl<M: Message> Unpin for Pending<M> {}
-
-type Outcome<M> = Result<Reply<M>, CallError<ErrorOf<M>>>;
-
-impl<M: Message> Future for Pending<M> {
-    type Output = Outcome<M>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<M>> {
-        let this = &mut *self;
-        if let Stage::New(_) = this.stage {
-            match this.start() {
-                Ok(calling) => this.stage = Stage::Calling(calling),
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-        let Stage::Calling(calling) = &mut this.stage else {
-            panic!("a call was polled after it had ended");
-        };
-        if let Poll::Ready(outcome) = Pin::new(calling).poll(cx) {
-            this.stage = Stage::Done;
-            return Poll::Ready(this.outcome(outcome));
-        }
-        let Some(limit) = this.limit else { return Poll::Pending };
-        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
-        ready!(timer.as_mut().poll(cx));
-        // Dropping the call tells the child.
-        this.stage = Stage::Done;
-        Poll::Ready(Err(CallError::Deadline { call: this.site(), after: limit }))
-    }
-}
-
-impl<M: Message> Pending<M> {
-    fn site(&self) -> CallSite {
-        CallSite { child: self.shared.name.clone(), message: M::NAME }
+    fn cause(&self) -> Option<CallId> {
+        None
     }
 
-    /// Encodes the message, unless the child would not take it anyway.
-    fn start(&mut self) -> Result<Calling, CallError<ErrorOf<M>>> {
-        let Stage::New(message) = std::mem::replace(&mut self.stage, Stage::Done) else {
-            unreachable!("called for a new call only");
-        };
-        let id = MessageId::of(M::NAME);
-        let Some(conn) = self.shared.conn.get() else { return Err(self.lost(Delivery::NotSent)) };
-        if !conn.welcomes(id) {
-            return Err(CallError::Unsupported { call: self.site() });
-        }
-        match self.encode(conn, &message) {
-            Ok(payload) => Ok(conn.call(id, payload)),
-            Err(reason) => Err(CallError::BadMessage { call: self.site(), reason }),
+    fn error<E>(&self, message: &'static str, end: End<E>) -> CallError<E> {
+        let call = CallSite { child: self.0.name.clone(), message };
+        match end {
+            End::App(error) => CallError::App(error),
+            End::Deadline { after, delivery } => CallError::Deadline { call, after, delivery },
+            End::Cancelled { delivery } => CallError::Cancelled { call, delivery },
+            End::Panicked(panic) => CallError::Panicked { call, panic },
+            End::Unsupported => CallError::Unsupported { call },
+            End::ShapeMismatch(mismatch) => CallError::ShapeMismatch { call, mismatch },
+            End::BadMessage(reason) => CallError::BadMessage { call, reason },
+            End::BadReply(reason) => CallError::BadReply { call, reason },
+            End::Lost(delivery) => self.lost(call, delivery),
+            _ => self.lost(call, Delivery::Started),
         }
     }
 
-    fn encode(&self, conn: &Conn, message: &M) -> Result<Vec<u8>, String> {
-        let payload = encode::<CodecOf<M>, M>(message).map_err(|error| error.to_string())?;
-        let (bytes, max) = (payload.len(), conn.max_message());
-        if bytes > max {
-            recycle(payload);
-            return Err(format!("it has {bytes} bytes, the child's limit `max_message` is {max}"));
-        }
-        Ok(payload)
+    fn condemn(&self, call: CallId, grace: Duration) {
+        self.0.condemn(call, Instant::now().checked_add(grace));
     }
+}
 
-    fn outcome(&self, outcome: CallOutcome) -> Outcome<M> {
-        let bad_reply = |reason| CallError::BadReply { call: self.site(), reason };
-        let call = || self.site();
-        Err(match outcome {
-            CallOutcome::Answer(bytes) => {
-                return CodecOf::<M>::decode(&bytes).map_err(|error| bad_reply(error.to_string()));
-            }
-            CallOutcome::Declined(bytes) => match CodecOf::<M>::decode(&bytes) {
-                Ok(error) => CallError::App(error),
-                Err(error) => bad_reply(error.to_string()),
-            },
-            CallOutcome::Failed(Failure::Unsupported) => CallError::Unsupported { call: call() },
-            CallOutcome::Failed(Failure::BadMessage(reason)) => CallError::BadMessage { call: call(), reason },
-            CallOutcome::Failed(Failure::Panicked(panic)) => CallError::Panicked { call: call(), panic },
-            CallOutcome::Failed(Failure::BadAnswer(reason)) => bad_reply(reason),
-            CallOutcome::Lost(delivery) => self.lost(delivery),
-            CallOutcome::Failed(failure) => bad_reply(format!("an unknown failure: {failure:?}")),
-            _ => self.lost(Delivery::Sent),
-        })
-    }
+impl Forceful for Asker {}
 
-    fn lost(&self, delivery: Delivery) -> CallError<ErrorOf<M>> {
-        let call = self.site();
-        match self.shared.report.get() {
+impl Asker {
+    fn lost<E>(&self, call: CallSite, delivery: Delivery) -> CallError<E> {
+        match self.0.report.get() {
             Some(report) => CallError::Exited { call, delivery, report: Arc::clone(report) },
             None => CallError::Disconnected { call, delivery },
         }

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use kinfolk_link::{Conn, Signal, lock};
-use kinfolk_protocol::{ChildName, Protocol};
-use tokio::sync::watch;
+use kinfolk_protocol::{CallId, ChildName, Protocol};
+use tokio::sync::{Notify, watch};
 
+use crate::condemned::Condemned;
 use crate::event::ChildEvent;
 use crate::log::Log;
 use crate::process::Process;
@@ -20,6 +21,8 @@ pub(crate) enum Wish {
     Stay,
     Disconnect,
     Shutdown,
+    /// Nobody waits for its start any more.
+    DropStart,
     Kill,
     /// The `Parent` was dropped.
     Abandon,
@@ -49,6 +52,9 @@ pub(crate) struct Shared {
     ready: AtomicBool,
     pub(crate) log: Mutex<Log>,
     pub(crate) wish: watch::Sender<Wish>,
+    pub(crate) condemned: Mutex<Condemned>,
+    /// The driver is to look at them again.
+    pub(crate) sentenced: Notify,
     /// Set before open calls are told that they are lost.
     pub(crate) report: OnceLock<Arc<ExitReport>>,
     /// True after `Exited`.
@@ -66,6 +72,8 @@ impl Shared {
             ready: AtomicBool::new(false),
             log: Mutex::default(),
             wish: watch::Sender::new(Wish::Stay),
+            condemned: Mutex::default(),
+            sentenced: Notify::new(),
             report: OnceLock::new(),
             ended: watch::Sender::new(false),
         }
@@ -92,6 +100,14 @@ impl Shared {
             *known = wish.max(*known);
             more
         });
+    }
+
+    /// The handler of a call that was given up has until `end`; for ever if there is none.
+    pub(crate) fn condemn(&self, call: CallId, end: Option<Instant>) {
+        if let Some(end) = end {
+            lock(&self.condemned).add(call, end);
+            self.sentenced.notify_one();
+        }
     }
 
     /// Ends the process without a runtime: the `Parent` is dropped.

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kinfolk_link::Signal;
-use kinfolk_protocol::{Limits, Message, Payload, Protocol, ToParent, Towards, Unanswered};
+use kinfolk_protocol::{Answer, Limits, Message, Payload, Protocol, ToParent, Towards};
 
-use crate::handlers::{Cx, Handlers};
+use crate::cx::Cx;
+use crate::handlers::Handlers;
 use crate::launch::Launch;
 use crate::lifecycle::Patience;
 use crate::program::Program;
@@ -32,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) patience: Patience,
     pub(crate) limits: Limits,
     pub(crate) handlers: Handlers,
+    pub(crate) shared_memory: bool,
 }
 
 /// The init value has not been given yet.
@@ -107,6 +109,7 @@ impl<P: Protocol> ChildSpec<P> {
             patience: Patience { handshake: HANDSHAKE, init: INIT, grace: GRACE },
             limits: Limits::default(),
             handlers: Handlers::default(),
+            shared_memory: true,
         };
         Self { settings, init: NeedsInit(()), protocol: std::marker::PhantomData }
     }
@@ -118,10 +121,13 @@ impl<P: Protocol> ChildSpec<P> {
 }
 
 impl<P: Protocol, I> ChildSpec<P, I> {
-    /// Handles the child's messages of type `M`, one after another with all others of this child, from its
-    /// initialization on. Messages without a handler are [`ChildEvent::Message`](crate::ChildEvent::Message).
+    /// Handles the child's messages of type `M`, from its initialization on: a closure or a plain `async fn`, which
+    /// returns `()` for a one-way message and `Result<Reply, Error>` for a call.
     ///
-    /// While a handler is at work further messages wait, and once the window is full the child's `send` does.
+    /// One-way messages are handled one after another, in the order they were sent; while one is at work further ones
+    /// wait, and once the window is full the child's `send` does. Without a handler they are
+    /// [`ChildEvent::Message`](crate::ChildEvent::Message). Calls run at once, as many as
+    /// [`Limits::max_in_flight`] lets the child make; when one is cancelled its handler is dropped at its next `await`.
     ///
     /// # Panics
     /// If there is a handler for `M::NAME` already.
@@ -129,9 +135,8 @@ impl<P: Protocol, I> ChildSpec<P, I> {
     where
         M: Message,
         M::To: Towards<ToParent<P>>,
-        M::Contract: Unanswered,
         F: Fn(Cx<M>, M) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
+        Fut: Future<Output = Answer<M>> + Send + 'static,
     {
         self.settings.handlers.add(handler);
         self
@@ -220,6 +225,14 @@ impl<P: Protocol, I> ChildSpec<P, I> {
         self
     }
 
+    /// Whether the child notes in shared memory which calls it has begun, or says so by a frame each: for platforms and
+    /// sandboxes where sealed shared memory (`memfd_create`) is not to be had, which is found out by itself, and for
+    /// tests. Without it every call costs the child one more system call. Default: on.
+    pub fn shared_memory(mut self, on: bool) -> Self {
+        self.settings.shared_memory = on;
+        self
+    }
+
     /// What asks the child's group to end before SIGKILL does. Default: SIGTERM.
     pub fn terminate_signal(mut self, signal: Signal) -> Self {
         self.settings.launch.terminate = signal;
@@ -227,7 +240,7 @@ impl<P: Protocol, I> ChildSpec<P, I> {
     }
 
     /// What the parent accepts from the child: how long its messages and replies may be, and how many one-way messages
-    /// may wait. Default: [`Limits::default`]. What the child accepts are the defaults.
+    /// may wait. Default: [`Limits::default`]. What the child accepts its protocol says: [`Protocol::LIMITS`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
         self

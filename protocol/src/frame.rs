@@ -13,6 +13,11 @@ pub const PREAMBLE_LEN: usize = 8;
 pub const FRAME_VERSION: u8 = PREAMBLE[7];
 /// The length of a [`Header`], in bytes.
 pub const HEADER_LEN: usize = 24;
+/// The longest payload of a frame that is sent in one piece, and of one chunk of a longer one, in bytes. An init value
+/// alone may be longer: nothing else travels yet.
+pub const WHOLE: u32 = 64 * 1024;
+/// How many payloads one side may have begun to send in chunks at once.
+pub const MAX_LONG: usize = 16;
 
 /// What a frame is. The gaps leave room for what later versions add.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,9 +44,15 @@ pub enum Kind {
     Failed = 0x13,
     /// The caller no longer waits.
     Cancel = 0x14,
+    /// Something on the way to the answer: progress, or an item of a stream.
+    Item = 0x15,
+    /// The handler has begun. Sent where there is no shared memory that says so.
+    Started = 0x16,
+    /// The handler of a cancelled call has ended, for a caller who asked to be told.
+    Stopped = 0x17,
     /// A message that is not answered.
     Message = 0x20,
-    /// One-way messages have been taken: room for as many more.
+    /// One-way messages have been taken, or items of a call: room for as many more.
     Credit = 0x21,
     /// Parent to child: finish what is begun, then leave.
     Drain = 0x30,
@@ -49,6 +60,10 @@ pub enum Kind {
     Panicked = 0x31,
     /// Child to parent: a one-way message was not handled.
     Rejected = 0x32,
+    /// Child to parent: an event of its log.
+    Log = 0x33,
+    /// A part of a payload that was announced as long.
+    Chunk = 0x40,
 }
 
 impl Kind {
@@ -64,13 +79,58 @@ impl Kind {
             0x12 => Self::Declined,
             0x13 => Self::Failed,
             0x14 => Self::Cancel,
+            0x15 => Self::Item,
+            0x16 => Self::Started,
+            0x17 => Self::Stopped,
             0x20 => Self::Message,
             0x21 => Self::Credit,
             0x30 => Self::Drain,
             0x31 => Self::Panicked,
             0x32 => Self::Rejected,
+            0x33 => Self::Log,
+            0x40 => Self::Chunk,
             _ => return None,
         })
+    }
+}
+
+/// What a header says besides its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags(u8);
+
+impl Flags {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// No payload follows: it comes in chunks, and `length` is its whole length. On what a program sends.
+    pub const LONG: Self = Self(0x01);
+    /// The payload begins with a [`Context`](crate::Context). On calls.
+    pub const CONTEXT: Self = Self(0x02);
+    /// The caller wants to know when the handler has ended. On cancels.
+    pub const REPORT: Self = Self(0x04);
+    /// No more comes of this payload: it is given up. On chunks.
+    pub const ABANDONED: Self = Self(0x08);
+
+    /// True if all of `other` is set.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Both.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those a kind of frame may have.
+    const fn allowed(kind: Kind) -> Self {
+        match kind {
+            Kind::Call => Self::LONG.with(Self::CONTEXT),
+            Kind::Reply | Kind::Declined | Kind::Item | Kind::Message => Self::LONG,
+            Kind::Cancel => Self::REPORT,
+            Kind::Chunk => Self::ABANDONED,
+            _ => Self::NONE,
+        }
     }
 }
 
@@ -79,7 +139,10 @@ impl Kind {
 pub struct Header {
     /// What the frame is.
     pub kind: Kind,
-    /// The call it belongs to, or [`CallId::NONE`].
+    /// What it says besides.
+    pub flags: Flags,
+    /// The call it belongs to, or [`CallId::NONE`]. In a chunk the number of the long payload: the first that was
+    /// announced on this link in this direction is 1.
     pub call: CallId,
     /// The type of its message, or [`MessageId::NONE`].
     pub message: MessageId,
@@ -91,7 +154,13 @@ impl Header {
     /// A header without call and message.
     #[must_use]
     pub const fn control(kind: Kind, length: u32) -> Self {
-        Self { kind, call: CallId::NONE, message: MessageId::NONE, length }
+        Self { kind, flags: Flags::NONE, call: CallId::NONE, message: MessageId::NONE, length }
+    }
+
+    /// A header about a call, without a message.
+    #[must_use]
+    pub const fn of_call(kind: Kind, call: CallId, length: u32) -> Self {
+        Self { kind, flags: Flags::NONE, call, message: MessageId::NONE, length }
     }
 
     /// Its bytes.
@@ -100,7 +169,8 @@ impl Header {
         let mut bytes = [0; HEADER_LEN];
         bytes[0..4].copy_from_slice(&self.length.to_le_bytes());
         bytes[4] = self.kind as u8;
-        // 5: flags, 6 and 7: attachments; none are defined yet.
+        bytes[5] = self.flags.0;
+        // 6 and 7: attachments; none are defined yet.
         bytes[8..16].copy_from_slice(&self.call.to_bits().to_le_bytes());
         bytes[16..24].copy_from_slice(&self.message.to_bits().to_le_bytes());
         bytes
@@ -114,7 +184,8 @@ impl Header {
         let [l0, l1, l2, l3, kind, flags, a0, a1, c0, c1, c2, c3, c4, c5, c6, c7, m0, m1, m2, m3, m4, m5, m6, m7] =
             *bytes;
         let kind = Kind::from_byte(kind).ok_or(FrameError::UnknownKind { byte: kind })?;
-        if flags != 0 {
+        let flags_known = Flags::allowed(kind).has(Flags(flags));
+        if !flags_known {
             return Err(FrameError::UnknownFlags { kind, flags });
         }
         let attachments = u16::from_le_bytes([a0, a1]);
@@ -125,8 +196,13 @@ impl Header {
         if length > max {
             return Err(FrameError::TooLong { kind, length, max });
         }
+        let flags = Flags(flags);
+        if length > WHOLE && !flags.has(Flags::LONG) && kind != Kind::Init {
+            return Err(FrameError::NotCut { kind, length });
+        }
         Ok(Self {
             kind,
+            flags,
             call: CallId::from_bits(u64::from_le_bytes([c0, c1, c2, c3, c4, c5, c6, c7])),
             message: MessageId::from_bits(u64::from_le_bytes([m0, m1, m2, m3, m4, m5, m6, m7])),
             length,
@@ -165,7 +241,7 @@ pub enum FrameError {
         /// The byte.
         byte: u8,
     },
-    /// A flag is set that no version so far defines.
+    /// A flag is set that is not defined for this kind.
     #[error("a {kind:?} frame with unknown flags {flags:#010b}")]
     UnknownFlags {
         /// The kind of frame.
@@ -191,6 +267,31 @@ pub enum FrameError {
         /// What this side takes.
         max: u32,
     },
+    /// The payload is long, and did not come in chunks.
+    #[error("a {kind:?} frame of {length} bytes in one piece: beyond {WHOLE} it has to come in chunks")]
+    NotCut {
+        /// The kind of frame.
+        kind: Kind,
+        /// Its length, in bytes.
+        length: u32,
+    },
+    /// A chunk belongs to no payload that was announced.
+    #[error("a chunk of a long payload {number}, which was not announced or has come whole")]
+    UnknownLong {
+        /// Its number.
+        number: u64,
+    },
+    /// A chunk goes beyond the end of its payload.
+    #[error("a chunk of {length} bytes of a payload that lacks only {missing}")]
+    BeyondEnd {
+        /// The length of the chunk, in bytes.
+        length: u32,
+        /// What was missing.
+        missing: usize,
+    },
+    /// More long payloads were begun at once than may be.
+    #[error("more than {MAX_LONG} long payloads at once")]
+    TooManyLong,
 }
 
 /// Checks the first bytes of a peer.
@@ -213,6 +314,7 @@ mod tests {
 
     const CALL: Header = Header {
         kind: Kind::Call,
+        flags: Flags::NONE,
         call: CallId { slot: 0x0102, generation: 3 },
         message: MessageId::from_bits(0x1122_3344_5566_7788),
         length: 5,
@@ -236,18 +338,33 @@ mod tests {
     #[test]
     fn every_kind_has_the_byte_the_documentation_gives_it() {
         let known: Vec<u8> = (0..=u8::MAX).filter(|byte| Kind::from_byte(*byte).is_some()).collect();
-        assert_eq!(known, [1, 2, 3, 4, 5, 0x10, 0x11, 0x12, 0x13, 0x14, 0x20, 0x21, 0x30, 0x31, 0x32]);
+        assert_eq!(
+            known,
+            [1, 2, 3, 4, 5, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x20, 0x21, 0x30, 0x31, 0x32, 0x33, 0x40]
+        );
         for byte in known {
             assert_eq!(Kind::from_byte(byte).unwrap() as u8, byte);
         }
     }
 
     #[test]
+    fn a_long_payload_is_announced_and_comes_in_chunks() {
+        let length = WHOLE + 1;
+        let whole = Header { length, ..CALL };
+        assert_eq!(Header::decode(&whole.encode(), length), Err(FrameError::NotCut { kind: Kind::Call, length }));
+        let long = Header { flags: Flags::LONG.with(Flags::CONTEXT), ..whole };
+        assert_eq!(long.encode()[5], 3);
+        assert_eq!(Header::decode(&long.encode(), length), Ok(long));
+        let init = Header::control(Kind::Init, length);
+        assert_eq!(Header::decode(&init.encode(), length), Ok(init));
+    }
+
+    #[test]
     fn what_is_not_defined_is_refused() {
         let mut bytes = CALL.encode();
         assert_eq!(Header::decode(&bytes, 4), Err(FrameError::TooLong { kind: Kind::Call, length: 5, max: 4 }));
-        bytes[5] = 1;
-        assert_eq!(Header::decode(&bytes, 5), Err(FrameError::UnknownFlags { kind: Kind::Call, flags: 1 }));
+        bytes[5] = 4;
+        assert_eq!(Header::decode(&bytes, 5), Err(FrameError::UnknownFlags { kind: Kind::Call, flags: 4 }));
         bytes[5] = 0;
         bytes[6] = 2;
         assert!(matches!(Header::decode(&bytes, 5), Err(FrameError::UnknownAttachments { attachments: 2, .. })));

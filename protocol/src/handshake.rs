@@ -9,8 +9,9 @@ use thiserror::Error;
 use crate::codec::Codec;
 use crate::fault::Fault;
 use crate::limits::Limits;
-use crate::message::Protocol;
+use crate::message::{Message, Protocol};
 use crate::name::MessageId;
+use crate::shape::Outline;
 use crate::version::Version;
 use crate::wire::{Fields, WireError, put_text};
 
@@ -204,6 +205,8 @@ pub struct Init {
     pub name: String,
     /// The init value, in the protocol's codec.
     pub value: Vec<u8>,
+    /// The message types the parent has handlers for.
+    pub welcomed: Vec<Welcomed>,
 }
 
 impl Init {
@@ -216,6 +219,7 @@ impl Init {
         put_text(&mut out, &self.name);
         out.extend_from_slice(&(self.value.len() as u32).to_le_bytes());
         out.extend_from_slice(&self.value);
+        put_table(&mut out, &self.welcomed);
         out
     }
 
@@ -229,18 +233,63 @@ impl Init {
         let limits = limits(&mut fields)?;
         let name = fields.text("name")?.to_owned();
         let length = fields.u32("value")? as usize;
-        let value = fields.rest().get(..length).ok_or(WireError::Truncated { frame: "Init", field: "value" })?;
-        Ok(Self { limits, version, name, value: value.to_vec() })
+        let value = fields.take("value", length)?.to_vec();
+        Ok(Self { limits, version, name, value, welcomed: table(&mut fields)? })
     }
 }
 
-/// A message type the child handles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A message type one side handles.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Welcomed {
     /// The type.
     pub message: MessageId,
     /// A fingerprint of its shape, or 0 where none is known.
     pub fingerprint: u64,
+    /// Its shape in words, for an error message; empty where none is known, or there was no room for it.
+    pub shape: String,
+}
+
+impl Welcomed {
+    /// The entry for a message type.
+    #[must_use]
+    pub fn of<M: Message>() -> Self {
+        let Outline { fingerprint, text } = Outline::of::<M>();
+        Self { message: MessageId::of(M::NAME), fingerprint, shape: text }
+    }
+}
+
+/// Types beyond these do not fit one frame.
+pub const MAX_WELCOMED: usize = 2_048;
+/// What the shapes of a table may take together, so that it fits one frame with as many types as there may be.
+const MAX_SHAPES: usize = 24 * 1024;
+
+/// Shapes come behind the table: a reader without use for them stops there.
+fn put_table(out: &mut Vec<u8>, table: &[Welcomed]) {
+    out.extend_from_slice(&(table.len() as u32).to_le_bytes());
+    for entry in table {
+        out.extend_from_slice(&entry.message.to_bits().to_le_bytes());
+        out.extend_from_slice(&entry.fingerprint.to_le_bytes());
+    }
+    let mut room = MAX_SHAPES;
+    for entry in table {
+        let fits = entry.shape.len() <= room;
+        room -= if fits { entry.shape.len() } else { 0 };
+        put_text(out, if fits { &entry.shape } else { "" });
+    }
+}
+
+fn table(fields: &mut Fields<'_>) -> Result<Vec<Welcomed>, WireError> {
+    let count = fields.u32("count")? as usize;
+    // The announced count reserves nothing: entries are pushed as they are found.
+    let mut table = Vec::new();
+    for _ in 0..count {
+        let message = MessageId::from_bits(fields.u64("message")?);
+        table.push(Welcomed { message, fingerprint: fields.u64("fingerprint")?, shape: String::new() });
+    }
+    for entry in &mut table {
+        entry.shape = fields.text("shape")?.to_owned();
+    }
+    Ok(table)
 }
 
 /// The child's word that it is initialized.
@@ -254,12 +303,8 @@ impl Ready {
     /// Its payload.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(4 + 16 * self.welcomed.len());
-        out.extend_from_slice(&(self.welcomed.len() as u32).to_le_bytes());
-        for entry in &self.welcomed {
-            out.extend_from_slice(&entry.message.to_bits().to_le_bytes());
-            out.extend_from_slice(&entry.fingerprint.to_le_bytes());
-        }
+        let mut out = Vec::new();
+        put_table(&mut out, &self.welcomed);
         out
     }
 
@@ -268,15 +313,7 @@ impl Ready {
     /// # Errors
     /// [`WireError`] if the payload is none.
     pub fn decode(payload: &[u8]) -> Result<Self, WireError> {
-        let mut fields = Fields::new("Ready", payload);
-        let count = fields.u32("count")? as usize;
-        // The announced count reserves nothing: entries are pushed as they are found.
-        let mut welcomed = Vec::new();
-        for _ in 0..count {
-            let message = MessageId::from_bits(fields.u64("message")?);
-            welcomed.push(Welcomed { message, fingerprint: fields.u64("fingerprint")? });
-        }
-        Ok(Self { welcomed })
+        Ok(Self { welcomed: table(&mut Fields::new("Ready", payload))? })
     }
 }
 
@@ -332,6 +369,8 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
     out.extend_from_slice(&limits.max_in_flight.to_le_bytes());
     out.extend_from_slice(&limits.window.to_le_bytes());
     out.extend_from_slice(&limits.window_bytes.to_le_bytes());
+    out.extend_from_slice(&limits.items.to_le_bytes());
+    out.extend_from_slice(&limits.item_bytes.to_le_bytes());
 }
 
 fn limits(fields: &mut Fields<'_>) -> Result<Limits, WireError> {
@@ -340,6 +379,8 @@ fn limits(fields: &mut Fields<'_>) -> Result<Limits, WireError> {
         max_in_flight: fields.u32("max_in_flight")?,
         window: fields.u32("window")?,
         window_bytes: fields.u64("window_bytes")?,
+        items: fields.u32("items")?,
+        item_bytes: fields.u64("item_bytes")?,
     };
     limits.check().map_err(|error| fields.invalid("limits", error))?;
     Ok(limits)

@@ -50,6 +50,7 @@ mod session;
 
 mod handshake;
 
+mod context;
 mod failure;
 mod frame;
 mod wire;
@@ -65,17 +66,21 @@ mod name;
 mod version;
 
 pub use codec::{Bincode, Codec, CodecError};
+pub use context::{Context, Trace};
 pub use failure::{Failure, PanicInfo};
 pub use fault::{Cancelled, Fault};
-pub use frame::{FRAME_VERSION, Frame, FrameError, HEADER_LEN, Header, Kind, PREAMBLE, PREAMBLE_LEN, check_preamble};
-pub use handshake::{Expected, Hello, Init, InitFailed, Ready, Refusal, Token, Welcomed};
+pub use frame::{
+    FRAME_VERSION, Flags, Frame, FrameError, HEADER_LEN, Header, Kind, MAX_LONG, PREAMBLE, PREAMBLE_LEN, WHOLE,
+    check_preamble,
+};
+pub use handshake::{Expected, Hello, Init, InitFailed, MAX_WELCOMED, Ready, Refusal, Token, Welcomed};
 pub use limits::{Limits, LimitsError};
 pub use message::{
     Answer, Answered, Call, Contract, Direction, ErrorOf, Message, Never, OneWay, Payload, Progress, Protocol, Reply,
     Streamed, Streaming, ToChild, ToParent, Towards, Unanswered,
 };
 pub use name::{CallId, ChildName, MessageId, NameError};
-pub use session::{Broken, Closing, Grant, Session, Settled, Untaken};
+pub use session::{Broken, Closing, Grant, ItemRoom, Session, Settled, Untaken};
 pub use shape::{Outline, Shape, Sketch};
 pub use version::Version;
 pub use wire::WireError;

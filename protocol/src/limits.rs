@@ -19,24 +19,50 @@ pub struct Limits {
     /// One-way messages that may be on their way or waiting for their handler. Too low: senders wait for every
     /// hand-over. Too high: a slow handler holds memory. Default: 1,024.
     pub window: u32,
-    /// Bytes that the payloads of those calls may hold together, and those of the one-way messages likewise; the last
-    /// one let in may exceed it, or a message longer than the window could never be sent. Too low: large messages go one by one. Too high: a stuck peer holds memory.
-    /// Default: 16 MiB.
+    /// Bytes that the payloads of those calls may hold together, of those up to 64 KiB and of longer ones each, so that
+    /// large calls do not hold up small ones; and those of the one-way messages likewise. The last one let in may exceed
+    /// it, or a message longer than the window could never be sent. Too low: large messages go one by one. Too high: a
+    /// stuck peer holds memory. Default: 16 MiB.
     pub window_bytes: u64,
+    /// Progress values, or items of a stream, that one call may have on their way or waiting for the caller. Too low:
+    /// a handler waits for every hand-over. Too high: a slow caller holds memory. Default: 64.
+    pub items: u32,
+    /// Bytes they may hold together; the last one let in may exceed it. Too low: large items go one by one. Too high:
+    /// a slow caller holds memory. Default: 1 MiB.
+    pub item_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_message: 128 << 20, max_in_flight: 1_024, window: 1_024, window_bytes: 16 << 20 }
+        Self::DEFAULT
     }
 }
 
 /// The least payload every side must take, so that a handshake and an error text always fit.
 const LEAST_MESSAGE: u32 = 64 * 1024;
-/// In calls or messages, and in bytes: what a peer announces beyond this is not made use of: its word alone must not let our queues grow.
+/// In calls or messages, and in bytes: what a peer announces beyond this is not made use of, since its word alone must
+/// not let our queues grow.
 const CEILING: (u32, u64) = (1 << 16, 1 << 30);
 
 impl Limits {
+    /// The defaults, as a constant.
+    pub const DEFAULT: Self = Self {
+        max_message: 128 << 20,
+        max_in_flight: 1_024,
+        window: 1_024,
+        window_bytes: 16 << 20,
+        items: 64,
+        item_bytes: 1 << 20,
+    };
+
+    /// Sets [`items`](Self::items) and [`item_bytes`](Self::item_bytes).
+    #[must_use]
+    pub const fn items(mut self, items: u32, bytes: u64) -> Self {
+        self.items = items;
+        self.item_bytes = bytes;
+        self
+    }
+
     /// Sets [`max_message`](Self::max_message), in bytes.
     #[must_use]
     pub const fn max_message(mut self, bytes: u32) -> Self {
@@ -67,6 +93,8 @@ impl Limits {
             max_in_flight: self.max_in_flight.min(CEILING.0),
             window: self.window.min(CEILING.0),
             window_bytes: self.window_bytes.min(CEILING.1),
+            items: self.items.min(CEILING.0),
+            item_bytes: self.item_bytes.min(CEILING.1),
         }
     }
 
@@ -90,6 +118,12 @@ impl Limits {
         }
         if self.window_bytes == 0 {
             return Err(LimitsError { limit: "window_bytes", least: 1, given: 0 });
+        }
+        if self.items == 0 {
+            return Err(LimitsError { limit: "items", least: 1, given: 0 });
+        }
+        if self.item_bytes == 0 {
+            return Err(LimitsError { limit: "item_bytes", least: 1, given: 0 });
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::Codec;
 use crate::fault::Fault;
+use crate::limits::Limits;
 use crate::shape::Sketch;
 use crate::version::Version;
 
@@ -25,6 +26,8 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     type Init: Payload;
     /// How payloads become bytes.
     type Codec: Codec;
+    /// What a child that speaks it accepts. A parent's own are set on its spec.
+    const LIMITS: Limits = Limits::DEFAULT;
 }
 
 /// A type of message: which way it travels, and what comes back.

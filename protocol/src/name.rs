@@ -158,6 +158,18 @@ impl CallId {
     /// In frames that belong to no call.
     pub const NONE: Self = Self { slot: 0, generation: 0 };
 
+    /// Its place in the caller's table.
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        self.slot
+    }
+
+    /// Which of the calls of that place it is.
+    #[must_use]
+    pub const fn generation(self) -> u32 {
+        self.generation
+    }
+
     /// The id as it stands in a frame.
     #[must_use]
     pub const fn to_bits(self) -> u64 {

@@ -64,7 +64,7 @@ impl<'a> Fields<'a> {
         self.rest
     }
 
-    fn take(&mut self, field: &'static str, count: usize) -> Result<&'a [u8], WireError> {
+    pub(crate) fn take(&mut self, field: &'static str, count: usize) -> Result<&'a [u8], WireError> {
         match self.rest.split_at_checked(count) {
             Some((taken, rest)) => {
                 self.rest = rest;

@@ -38,7 +38,7 @@ async fn every_breach_is_caught_and_named() {
         ("unknown-call", "answered call 77.0, which was never made"),
         ("credit", "credit for 9 messages"),
         ("ready-twice", "a Ready frame twice"),
-        ("call-parent", "a Call frame although"),
+        ("drain-parent", "a Drain frame although"),
     ] {
         let text = caught(fault).await.to_string();
         assert!(text.contains(words), "{fault}: {text}");

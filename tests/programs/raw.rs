@@ -47,7 +47,7 @@ fn misbehave_later(mut link: UnixStream, fault: &str) -> io::Result<()> {
         "unknown-call" => link.write_all(&answer(CallId::from_bits(77), b"x"))?,
         "credit" => link.write_all(&frame(Kind::Credit, &[9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]))?,
         "ready-twice" => link.write_all(&ready())?,
-        "call-parent" => link.write_all(&frame(Kind::Call, b""))?,
+        "drain-parent" => link.write_all(&frame(Kind::Drain, b""))?,
         "close-live" => {
             link.shutdown(std::net::Shutdown::Both)?;
             drop(link);
@@ -79,7 +79,7 @@ fn misanswer(mut link: UnixStream, fault: &str) -> io::Result<()> {
 /// One-way messages without end, and without regard to credit.
 fn flood(mut link: UnixStream) -> ! {
     let id = MessageId::of("Tick");
-    let message = Header { kind: Kind::Message, call: CallId::NONE, message: id, length: 1 };
+    let message = Header { message: id, ..Header::control(Kind::Message, 1) };
     let bytes = [message.encode().as_slice(), &[0]].concat();
     while link.write_all(&bytes).is_ok() {}
     sleep_for_ever()
@@ -106,7 +106,11 @@ fn hello() -> Vec<u8> {
 }
 
 fn ready() -> Vec<u8> {
-    let welcomed = ["Echo", "Count", "Slow"].map(|name| Welcomed { message: MessageId::of(name), fingerprint: 0 });
+    let welcomed = ["Echo", "Count", "Slow"].map(|name| Welcomed {
+        message: MessageId::of(name),
+        fingerprint: 0,
+        shape: String::new(),
+    });
     frame(Kind::Ready, &Ready { welcomed: welcomed.to_vec() }.encode())
 }
 
@@ -115,7 +119,7 @@ fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
 }
 
 fn answer(call: CallId, payload: &[u8]) -> Vec<u8> {
-    let header = Header { kind: Kind::Reply, call, message: MessageId::NONE, length: payload.len() as u32 };
+    let header = Header::of_call(Kind::Reply, call, payload.len() as u32);
     [&header.encode(), payload].concat()
 }
 

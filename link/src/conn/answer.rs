@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use kinfolk_protocol::{CallId, Contract, ErrorOf, Failure, Grant, Header, Kind, Message, MessageId, Reply};
+use kinfolk_protocol::{CallId, Contract, ErrorOf, Failure, Grant, Header, Kind, Message, Reply};
+use tokio::task::AbortHandle;
 
-use super::{Conn, Job};
+use super::Conn;
 use crate::scratch::{CodecOf, encode, recycle};
 use crate::sync::lock;
 
 /// A call of the peer's that is to be answered.
 #[derive(Debug)]
 pub struct Answering {
-    conn: Arc<Conn>,
-    call: CallId,
+    pub(super) conn: Arc<Conn>,
+    pub(super) call: CallId,
 }
 
 impl Answering {
@@ -57,12 +58,12 @@ impl Answering {
 
     async fn finish(&self, kind: Kind, payload: &mut Vec<u8>) {
         let (conn, call) = (&self.conn, self.call);
-        conn.writer.room().await;
+        conn.writer.room(payload.len()).await;
         let mut state = lock(&conn.state);
         if !state.session.finish(call) {
             return;
         }
-        conn.writer.push(&Header { kind, call, message: MessageId::NONE, length: payload.len() as u32 }, payload);
+        conn.writer.push(&Header::of_call(kind, call, payload.len() as u32), payload);
         let last = state.session.running() == 0;
         drop(state);
         if last {
@@ -79,13 +80,13 @@ impl Answering {
 
 impl Conn {
     /// Notes what runs for `call`; ends it at once if the call was cancelled meanwhile.
-    pub fn attach(&self, call: CallId, job: Job) {
+    pub fn attach(&self, call: CallId, abort: AbortHandle) {
         let mut state = lock(&self.state);
         match state.session.job(call) {
-            Some(known) => *known = job,
+            Some(job) => job.abort = Some(abort),
             None => {
                 drop(state);
-                job.cancel();
+                abort.abort();
             }
         }
     }

@@ -1,25 +1,41 @@
-//! A call of ours, in bytes: waits for room, then for its answer.
+//! A call of ours, in bytes: waits for room, then for its items and its answer.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{self, Poll, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
-use kinfolk_protocol::{CallId, Failure, Header, Kind, MessageId};
-use tokio::sync::oneshot;
+use kinfolk_protocol::{CallId, Context, Failure, Flags, Header, Kind, MessageId, Trace};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Conn, Lane, Place, Waiter};
 use crate::scratch::recycle;
 use crate::sync::lock;
+use crate::sys::Noted;
+use crate::writer::Order;
 
-/// How far a call came before its peer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// How far a call came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Delivery {
     /// It did not leave this process whole: the peer cannot have acted on it.
     NotSent,
-    /// It left this process whole: the peer may have acted on it.
+    /// It left this process whole, and its handler had not begun: the peer has not acted on it.
     Sent,
+    /// Its handler had begun: the peer may have acted on it.
+    Started,
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotSent => "it was never sent",
+            Self::Sent => "it was sent, its handler had not begun",
+            Self::Started => "its handler had begun",
+        })
+    }
 }
 
 /// How a call ended.
@@ -36,41 +52,64 @@ pub enum CallOutcome {
     Lost(Delivery),
 }
 
+/// What there is to a call besides its message.
+#[derive(Debug, Clone, Default)]
+pub struct Manner {
+    /// The name of its message's type.
+    pub name: &'static str,
+    /// When its caller stops waiting.
+    pub deadline: Option<Instant>,
+    /// The call of the peer's on whose behalf it is made.
+    pub cause: Option<CallId>,
+    /// The trace it belongs to.
+    pub trace: Option<Trace>,
+    /// What the caller tells it by; it stays in this process.
+    pub tag: u64,
+    /// Items are kept for the caller, and not dropped as they come.
+    pub items: bool,
+    /// If it is given up, the peer is to say when its handler has ended.
+    pub report: bool,
+}
+
+impl Manner {
+    fn context(&self) -> Context {
+        let mut context = Context::default();
+        context.remaining = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        context.cause = self.cause;
+        context.trace.clone_from(&self.trace);
+        context
+    }
+}
+
 /// A call on its way. Does nothing before it is polled; dropping it cancels.
 #[derive(Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct Calling {
     conn: Arc<Conn>,
+    manner: Manner,
     stage: Stage,
 }
 
 #[derive(Debug)]
 enum Stage {
     Waiting { message: MessageId, payload: Vec<u8>, place: Place },
-    Sent { call: CallId, answer: oneshot::Receiver<CallOutcome> },
+    Sent(Sent),
     Done,
 }
 
 /// A call that has been queued.
 #[derive(Debug)]
-struct Started {
+struct Sent {
     call: CallId,
     answer: oneshot::Receiver<CallOutcome>,
-    /// Nothing else is in flight: latency matters, and there is nothing to be batched with.
-    alone: bool,
+    items: Option<mpsc::UnboundedReceiver<Bytes>>,
 }
 
 impl Conn {
     /// A call with an encoded payload.
-    pub fn call(self: &Arc<Self>, message: MessageId, payload: Vec<u8>) -> Calling {
-        let place = Place { conn: Arc::clone(self), lane: Lane::Call, ticket: None };
-        Calling { conn: Arc::clone(self), stage: Stage::Waiting { message, payload, place } }
-    }
-
-    /// True if calls of this type are answered with more than `Unsupported`.
-    #[must_use]
-    pub fn welcomes(&self, message: MessageId) -> bool {
-        self.handles(message)
+    pub fn call(self: &Arc<Self>, message: MessageId, payload: Vec<u8>, manner: Manner) -> Calling {
+        let place = Place { conn: Arc::clone(self), lane: Lane::call(payload.len()), ticket: None };
+        Calling { conn: Arc::clone(self), manner, stage: Stage::Waiting { message, payload, place } }
     }
 
     /// The longest payload the peer takes, in bytes.
@@ -79,85 +118,172 @@ impl Conn {
         self.theirs.max_message as usize
     }
 
+    /// What the name and the tag of a call of ours are, unless it is over.
+    #[must_use]
+    pub fn call_tag(&self, call: CallId) -> Option<(&'static str, u64)> {
+        lock(&self.state).session.waiter(call).map(|waiter| (waiter.name, waiter.tag))
+    }
+
+    /// How far a call of ours has come.
+    pub(super) fn delivery(&self, call: CallId, waiter: &Waiter) -> Delivery {
+        if !self.writer.has_left(waiter.mark) {
+            Delivery::NotSent
+        } else if waiter.started || self.board.get().is_some_and(|board| board.noted(call) == Noted::Begun) {
+            Delivery::Started
+        } else {
+            Delivery::Sent
+        }
+    }
+
+    /// We no longer wait: the peer is told, and a late answer is thrown away. How far the call had come.
+    fn abandon(&self, call: CallId, report: bool) -> Delivery {
+        let mut state = lock(&self.state);
+        let Some(waiter) = state.session.abandon(call) else { return Delivery::Started };
+        let delivery = self.delivery(call, &waiter);
+        state.wake_callers();
+        let mut header = Header::of_call(Kind::Cancel, call, 0);
+        // A call of which the peer has not seen the end was never made, as far as it knows: nothing to cancel. A header
+        // that leaves room in the queue is not waited for: there is one for each call that was let in, at most.
+        if !self.writer.give_up(Order::Call(call)) {
+            header.flags = if report { Flags::REPORT } else { Flags::NONE };
+            self.writer.push(&header, &mut Vec::new());
+        }
+        drop(state);
+        self.writer.flush();
+        delivery
+    }
+}
+
+impl Calling {
+    /// Its id, once it was sent.
+    #[must_use]
+    pub fn id(&self) -> Option<CallId> {
+        match &self.stage {
+            Stage::Sent(sent) => Some(sent.call),
+            _ => None,
+        }
+    }
+
+    /// Stops waiting: the peer is told. How far the call had come.
+    pub fn give_up(&mut self) -> Delivery {
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Sent(mut sent) => {
+                sent.answer.close();
+                self.conn.abandon(sent.call, self.manner.report)
+            }
+            Stage::Waiting { .. } | Stage::Done => Delivery::NotSent,
+        }
+    }
+
+    /// The next item, or `None` once all have been taken and there is an answer, or if none are kept.
+    pub fn poll_item(&mut self, cx: &mut task::Context<'_>) -> Poll<Option<Bytes>> {
+        if !ready!(self.poll_sent(cx)) {
+            return Poll::Ready(None);
+        }
+        let Stage::Sent(Sent { call, items: Some(items), .. }) = &mut self.stage else { return Poll::Ready(None) };
+        let item = ready!(items.poll_recv(cx));
+        if let Some(item) = &item {
+            self.conn.item_taken(*call, item.len());
+        }
+        Poll::Ready(item)
+    }
+
+    /// Resolves when the call has been queued; false if nothing new is let in.
+    fn poll_sent(&mut self, cx: &mut task::Context<'_>) -> Poll<bool> {
+        if let Stage::Waiting { message, payload, place } = &mut self.stage {
+            let conn = &self.conn;
+            let sent = ready!(conn.poll_start(cx, *message, payload, place, &self.manner));
+            recycle(std::mem::take(payload));
+            let Some((sent, alone)) = sent else {
+                self.stage = Stage::Done;
+                return Poll::Ready(false);
+            };
+            if alone {
+                conn.writer.flush();
+            } else {
+                conn.writer.wake();
+            }
+            self.stage = Stage::Sent(sent);
+        }
+        Poll::Ready(matches!(self.stage, Stage::Sent(_)))
+    }
+}
+
+impl Conn {
     /// Queues a call if there is room. The waiter is registered before the frame is queued, under the same lock, so
-    /// that a link that ends in between finds it. `None` if nothing new is let in.
+    /// that a link that ends in between finds it. `None` if nothing new is let in. Says too whether nothing else is in
+    /// flight: then latency matters, and there is nothing to be batched with.
     fn poll_start(
         &self,
-        cx: &Context<'_>,
+        cx: &task::Context<'_>,
         message: MessageId,
         payload: &mut Vec<u8>,
         place: &mut Place,
-    ) -> Poll<Option<Started>> {
+        manner: &Manner,
+    ) -> Poll<Option<(Sent, bool)>> {
+        let context = manner.context();
+        let front = if context.is_empty() { Vec::new() } else { context.encode() };
+        let length = front.len() + payload.len();
         let mut state = lock(&self.state);
         let state = &mut *state;
         if state.closed {
             return Poll::Ready(None);
         }
-        let room = state.session.may_call() && self.writer.has_room();
-        if !state.callers.take(&mut place.ticket, room, cx.waker()) {
+        let room = state.session.may_call(length as u64) && self.writer.has_room(length);
+        if !state.turns(place.lane).take(&mut place.ticket, room, cx.waker()) {
             return Poll::Pending;
         }
-        let (sender, answer) = oneshot::channel();
-        let length = payload.len();
-        let call = state.session.call(length as u64, Waiter { answer: sender, end: 0 });
-        let end = self.writer.push(&Header { kind: Kind::Call, call, message, length: length as u32 }, payload);
+        let (waiter, answer, items) = Waiter::new(manner);
+        let call = state.session.call(length as u64, waiter);
+        let flags = if front.is_empty() { Flags::NONE } else { Flags::CONTEXT };
+        let header = Header { kind: Kind::Call, flags, call, message, length: length as u32 };
+        let mark = self.writer.push_with(&header, &front, payload);
         if let Some(waiter) = state.session.waiter(call) {
-            waiter.end = end;
+            waiter.mark = mark;
         }
-        if state.session.may_call() {
-            state.callers.wake_first();
+        if state.session.may_call(length as u64) {
+            state.turns(place.lane).wake_first();
         }
-        Poll::Ready(Some(Started { call, answer, alone: state.session.in_flight() == 1 }))
+        let alone = state.session.in_flight() == 1;
+        Poll::Ready(Some((Sent { call, answer, items }, alone)))
     }
 
-    /// We no longer wait: the peer is told, and a late answer is thrown away.
-    fn abandon(&self, call: CallId) {
-        let mut state = lock(&self.state);
-        if state.session.abandon(call).is_none() {
-            return;
+    /// The caller took an item: its credit goes back, in batches.
+    fn item_taken(&self, call: CallId, bytes: usize) {
+        let grant = lock(&self.state).session.item_taken(call, bytes as u64);
+        if let Some(grant) = grant {
+            self.writer
+                .push(&Header::of_call(Kind::Credit, call, grant.encode().len() as u32), &mut grant.encode().to_vec());
+            self.writer.flush();
         }
-        state.callers.wake_first();
-        // Not let in by flow control: there is one for each call that was, at most.
-        self.writer.push(&Header { kind: Kind::Cancel, call, message: MessageId::NONE, length: 0 }, &mut Vec::new());
-        drop(state);
-        self.writer.flush();
+    }
+
+    /// [`item_taken`](Self::item_taken) for an item nobody wanted.
+    pub(super) fn item_dropped(&self, call: CallId, bytes: usize) {
+        self.item_taken(call, bytes);
     }
 }
 
 impl Future for Calling {
     type Output = CallOutcome;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallOutcome> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<CallOutcome> {
         let this = &mut *self;
-        if let Stage::Waiting { message, payload, place } = &mut this.stage {
-            let started = ready!(this.conn.poll_start(cx, *message, payload, place));
-            recycle(std::mem::take(payload));
-            let Some(Started { call, answer, alone }) = started else {
-                this.stage = Stage::Done;
-                return Poll::Ready(CallOutcome::Lost(Delivery::NotSent));
-            };
-            this.stage = Stage::Sent { call, answer };
-            if alone {
-                this.conn.writer.flush();
-            } else {
-                this.conn.writer.wake();
-            }
+        if !ready!(this.poll_sent(cx)) {
+            return Poll::Ready(CallOutcome::Lost(Delivery::NotSent));
         }
-        let Stage::Sent { answer, .. } = &mut this.stage else {
+        let Stage::Sent(sent) = &mut this.stage else {
             panic!("a call was polled after it had ended");
         };
-        let outcome = ready!(Pin::new(answer).poll(cx));
+        let outcome = ready!(Pin::new(&mut sent.answer).poll(cx));
         this.stage = Stage::Done;
         // The sender is dropped with the table only after every waiter was told.
-        Poll::Ready(outcome.unwrap_or(CallOutcome::Lost(Delivery::Sent)))
+        Poll::Ready(outcome.unwrap_or(CallOutcome::Lost(Delivery::Started)))
     }
 }
 
 impl Drop for Calling {
     fn drop(&mut self) {
-        if let Stage::Sent { call, answer } = &mut self.stage {
-            answer.close();
-            self.conn.abandon(*call);
-        }
+        self.give_up();
     }
 }

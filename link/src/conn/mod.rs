@@ -7,30 +7,43 @@
 
 mod answer;
 mod call;
+mod item;
 mod receive;
+mod scope;
 mod send;
+mod table;
 mod turns;
 
+use std::collections::HashSet;
 use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use kinfolk_protocol::{CallId, ChildName, Header, Kind, Limits, MessageId, Ready, Session, Untaken};
-use tokio::sync::{Notify, oneshot};
+use bytes::Bytes;
+use kinfolk_protocol::{
+    CallId, ChildName, Flags, Header, Kind, Limits, Message, MessageId, Session, Untaken, WHOLE, Welcomed,
+};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 pub use self::answer::Answering;
-pub use self::call::{CallOutcome, Calling, Delivery};
+pub use self::call::{CallOutcome, Calling, Delivery, Manner};
 pub use self::receive::{Asked, Received};
+pub use self::scope::Scope;
 pub use self::send::{SendCause, SendError, Sending};
+use self::table::Table;
+pub use self::table::{Admission, ShapeMismatch};
 use self::turns::{Ticket, Turns};
 use crate::sync::lock;
+use crate::sys::Board;
 use crate::transport::Transport;
-use crate::writer::{Bounds, Writer};
+use crate::writer::{Bounds, Mark, Writer};
 
 /// Beyond this answers wait in their handlers, and calls with their callers.
-const QUEUE: Bounds = Bounds { items: 4_096, bytes: 4 << 20 };
+const QUEUE: Bounds = Bounds { items: 4_096, bytes: 4 << 20, long: 16 << 20 };
 
 /// Who is at the other end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,15 +80,22 @@ pub struct Conn {
     idle: Notify,
     /// Whoever reads is at it: answers leave together when it is done.
     batching: AtomicBool,
-    /// The message types the peer handles, sorted, once it has said so.
-    welcomed: OnceLock<Vec<MessageId>>,
+    /// The message types the peer handles, once it has said so.
+    welcomed: OnceLock<Table>,
+    /// Where the child notes which calls it has begun.
+    board: OnceLock<Board>,
+    /// A child says by a frame that it begins a call where there is no board for it.
+    reports_starts: bool,
 }
 
 #[derive(Debug)]
 struct State {
     session: Session<Waiter, Job>,
     callers: Turns,
+    long_callers: Turns,
     senders: Turns,
+    /// Calls of the peer's that were cancelled, whose end it wants to know of.
+    reporting: HashSet<CallId>,
     closed: bool,
 }
 
@@ -83,38 +103,69 @@ struct State {
 #[derive(Debug)]
 struct Waiter {
     answer: oneshot::Sender<CallOutcome>,
-    /// Where in the stream its call ends.
-    end: u64,
+    items: Option<mpsc::UnboundedSender<Bytes>>,
+    /// Tells whether its call has left.
+    mark: Mark,
+    /// The peer has said that its handler has begun.
+    started: bool,
+    name: &'static str,
+    tag: u64,
+}
+
+impl Waiter {
+    fn new(manner: &Manner) -> (Self, oneshot::Receiver<CallOutcome>, Option<mpsc::UnboundedReceiver<Bytes>>) {
+        let (answer, answered) = oneshot::channel();
+        #[expect(clippy::disallowed_methods, reason = "the credit for items bounds it")]
+        let (items, received) = manner.items.then(mpsc::unbounded_channel).unzip();
+        let Manner { name, tag, .. } = *manner;
+        (Self { answer, items, mark: Mark::End(u64::MAX), started: false, name, tag }, answered, received)
+    }
 }
 
 /// What runs for a call of the peer's.
 #[derive(Debug, Default)]
-pub struct Job {
+struct Job {
     /// Drops the handler at its next `await`.
-    pub abort: Option<AbortHandle>,
+    abort: Option<AbortHandle>,
+    /// Those who wait for credit for its items.
+    turns: Turns,
 }
 
 impl Job {
-    fn cancel(self) {
+    fn cancel(mut self) {
         if let Some(abort) = self.abort {
             abort.abort();
         }
+        self.turns.dismiss();
     }
 }
 
-/// The two queues of those who wait for room.
+/// The queues of those who wait for room. A long call waits apart, so that short ones do not wait behind it.
 #[derive(Debug, Clone, Copy)]
 enum Lane {
     Call,
+    LongCall,
     Send,
+}
+
+impl Lane {
+    fn call(bytes: usize) -> Self {
+        if bytes > WHOLE as usize { Self::LongCall } else { Self::Call }
+    }
 }
 
 impl State {
     fn turns(&mut self, lane: Lane) -> &mut Turns {
         match lane {
             Lane::Call => &mut self.callers,
+            Lane::LongCall => &mut self.long_callers,
             Lane::Send => &mut self.senders,
         }
+    }
+
+    fn wake_callers(&self) {
+        self.callers.wake_first();
+        self.long_callers.wake_first();
     }
 }
 
@@ -140,15 +191,45 @@ impl Conn {
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, peer: Peer, ours: &Limits, theirs: &Limits) -> Self {
         let session = Session::new(ours, &theirs.within_ceiling());
+        let peer_is_parent = peer == Peer::Parent;
         Self {
             peer,
             theirs: theirs.within_ceiling(),
             writer: Writer::new(transport, QUEUE),
-            state: Mutex::new(State { session, callers: Turns::default(), senders: Turns::default(), closed: false }),
+            state: Mutex::new(State {
+                session,
+                callers: Turns::default(),
+                long_callers: Turns::default(),
+                senders: Turns::default(),
+                reporting: HashSet::new(),
+                closed: false,
+            }),
             idle: Notify::new(),
             batching: AtomicBool::new(false),
             welcomed: OnceLock::new(),
+            board: OnceLock::new(),
+            reports_starts: peer_is_parent,
         }
+    }
+
+    /// Has the child note which calls it begins in memory both sides share: with the next bytes, which are the first.
+    /// Where that is not to be had it says so by a frame for each.
+    pub fn share_board(&self, transport: &dyn Transport) {
+        let Ok((board, descriptor)) = Board::create(self.theirs.max_in_flight) else { return };
+        if transport.pass(descriptor).is_ok() {
+            // Shared once, before anything is sent.
+            let _ = self.board.set(board);
+        }
+    }
+
+    /// The board the parent shared.
+    ///
+    /// # Errors
+    /// The descriptor is none.
+    pub fn use_board(&self, descriptor: &OwnedFd) -> io::Result<()> {
+        let board = Board::open(descriptor)?;
+        let _ = self.board.set(board);
+        Ok(())
     }
 
     /// Who is at the other end.
@@ -161,11 +242,11 @@ impl Conn {
     ///
     /// # Cancel safety
     /// Nothing is lost: what is not written stays queued.
-    pub async fn write(&self) -> std::io::Error {
+    pub async fn write(&self) -> io::Error {
         let let_in = async {
             loop {
                 self.writer.freed().await;
-                lock(&self.state).callers.wake_first();
+                lock(&self.state).wake_callers();
             }
         };
         tokio::select! {
@@ -176,15 +257,15 @@ impl Conn {
     }
 
     /// Remembers which message types the peer handles: others are refused where they are sent.
-    pub fn welcome(&self, ready: &Ready) {
-        let mut ids: Vec<MessageId> = ready.welcomed.iter().map(|entry| entry.message).collect();
-        ids.sort_unstable();
+    pub fn welcome(&self, table: Vec<Welcomed>) {
         // A peer that says it twice is caught by the lifecycle; the first word holds.
-        let _ = self.welcomed.set(ids);
+        let _ = self.welcomed.set(Table::new(table));
     }
 
-    fn handles(&self, message: MessageId) -> bool {
-        self.welcomed.get().is_none_or(|known| known.binary_search(&message).is_ok())
+    /// What the peer does with messages of this type.
+    #[must_use]
+    pub fn admits<M: Message>(&self) -> Admission {
+        self.welcomed.get().map_or(Admission::Handled, Table::admits::<M>)
     }
 
     /// Runs `turn` with its answers only queued: for the task that also writes, which does so once it has read all.
@@ -210,7 +291,8 @@ impl Conn {
     /// Queues a frame about a message type.
     pub fn about(&self, kind: Kind, message: MessageId, payload: &mut Vec<u8>) {
         let length = payload.len() as u32;
-        self.writer.push(&Header { kind, call: CallId::NONE, message, length }, payload);
+        let header = Header { kind, flags: Flags::NONE, call: CallId::NONE, message, length };
+        self.writer.push(&header, payload);
         self.writer.flush();
     }
 
@@ -238,15 +320,15 @@ impl Conn {
         let mut state = lock(&self.state);
         state.closed = true;
         state.callers.dismiss();
+        state.long_callers.dismiss();
         state.senders.dismiss();
     }
 
     /// Ends every open call of both sides: ours are lost, the handlers of the peer's are dropped.
     pub fn end_calls(&self) {
         let closing = lock(&self.state).session.close();
-        let reached = self.writer.reached();
-        for waiter in closing.waiters {
-            let delivery = if waiter.end <= reached { Delivery::Sent } else { Delivery::NotSent };
+        for (call, waiter) in closing.waiters {
+            let delivery = self.delivery(call, &waiter);
             // A caller that has stopped waiting has no use for it.
             let _ = waiter.answer.send(CallOutcome::Lost(delivery));
         }

@@ -1,13 +1,15 @@
 //! What a received frame means.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use kinfolk_protocol::{
-    Broken, CallId, Failure, Frame, Grant, InitFailed, Kind, MessageId, PanicInfo, Ready, Settled, WireError,
+    Broken, CallId, Context, Failure, Flags, Frame, Grant, Header, InitFailed, Kind, MessageId, PanicInfo, Ready,
+    Settled, WireError,
 };
 
 use super::{CallOutcome, Conn, Job};
 use crate::error::Misbehaviour;
 use crate::sync::lock;
+use crate::writer::Order;
 
 /// A call the peer made.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Asked {
     pub message: MessageId,
     /// Its message, in the protocol's codec.
     pub payload: Bytes,
+    /// What came with it.
+    pub context: Context,
 }
 
 /// What is left to the runtime after the session has seen a frame.
@@ -43,6 +47,10 @@ pub enum Received {
     InitFailed(InitFailed),
     /// A thread of the child panicked.
     Panicked(PanicInfo),
+    /// The handler of a call that was given up has ended.
+    Stopped(CallId),
+    /// An event of the child's log.
+    Log(Bytes),
     /// The child could not handle a one-way message.
     Rejected {
         /// Its type.
@@ -75,17 +83,29 @@ impl Conn {
             Kind::Reply => self.settle(header.call, CallOutcome::Answer(payload)),
             Kind::Declined => self.settle(header.call, CallOutcome::Declined(payload)),
             Kind::Failed => self.settle(header.call, CallOutcome::Failed(Failure::decode(&payload)?)),
-            Kind::Call => {
-                lock(&self.state).session.called(header.call, Job::default())?;
-                Ok(Received::Call(Asked { call: header.call, message: header.message, payload }))
+            Kind::Call => self.asked(&header, payload).map(Received::Call),
+            Kind::Item => self.item(header.call, payload),
+            Kind::Started => {
+                if let Some(waiter) = lock(&self.state).session.waiter(header.call) {
+                    waiter.started = true;
+                }
+                Ok(Received::Handled)
             }
+            Kind::Stopped => Ok(Received::Stopped(header.call)),
             Kind::Cancel => {
-                self.cancel(header.call);
+                self.cancel(header.call, header.flags.has(Flags::REPORT));
                 Ok(Received::Handled)
             }
             Kind::Message => {
                 lock(&self.state).session.received(payload.len() as u64)?;
                 Ok(Received::Message { message: header.message, payload })
+            }
+            Kind::Credit if header.call != CallId::NONE => {
+                let mut state = lock(&self.state);
+                if let Some(job) = state.session.item_credited(header.call, Grant::decode(&payload)?)? {
+                    job.turns.wake_first();
+                }
+                Ok(Received::Handled)
             }
             Kind::Credit => {
                 let mut state = lock(&self.state);
@@ -97,15 +117,40 @@ impl Conn {
             Kind::Ready => Ok(Received::Ready(Ready::decode(&payload)?)),
             Kind::InitFailed => Ok(Received::InitFailed(InitFailed::decode(&payload)?)),
             Kind::Panicked => Ok(Received::Panicked(PanicInfo::decode(&payload)?)),
+            Kind::Log => Ok(Received::Log(payload)),
             Kind::Rejected => Ok(Received::Rejected { message: header.message, failure: Failure::decode(&payload)? }),
             kind => Err(Misbehaviour::OutOfPlace { kind, when: "after the handshake" }),
         }
     }
 
+    fn asked(&self, header: &Header, mut payload: Bytes) -> Result<Asked, Misbehaviour> {
+        let mut context = Context::default();
+        lock(&self.state).session.called(header.call, payload.len() as u64, Job::default())?;
+        if header.flags.has(Flags::CONTEXT) {
+            let length;
+            (context, length) = Context::decode(&payload)?;
+            payload.advance(length);
+        }
+        Ok(Asked { call: header.call, message: header.message, payload, context })
+    }
+
+    fn item(&self, call: CallId, payload: Bytes) -> Result<Received, Misbehaviour> {
+        let bytes = payload.len();
+        let mut state = lock(&self.state);
+        let Settled::Waiter(waiter) = state.session.item(call, bytes as u64)? else { return Ok(Received::Handled) };
+        // A caller that wants none, or stopped waiting a moment ago, must not hold its handler up.
+        let kept = waiter.items.as_ref().is_some_and(|items| items.send(payload).is_ok());
+        drop(state);
+        if !kept {
+            self.item_dropped(call, bytes);
+        }
+        Ok(Received::Handled)
+    }
+
     fn settle(&self, call: CallId, outcome: CallOutcome) -> Result<Received, Misbehaviour> {
         let mut state = lock(&self.state);
         let settled = state.session.answered(call)?;
-        state.callers.wake_first();
+        state.wake_callers();
         drop(state);
         if let Settled::Waiter(waiter) = settled {
             // A caller that stopped waiting a moment ago has no use for it.
@@ -114,13 +159,20 @@ impl Conn {
         Ok(Received::Handled)
     }
 
-    fn cancel(&self, call: CallId) {
+    fn cancel(&self, call: CallId, report: bool) {
         let mut state = lock(&self.state);
         let job = state.session.cancelled(call);
+        if report && job.is_some() {
+            state.reporting.insert(call);
+        }
         let idle = state.session.running() == 0;
         drop(state);
-        if let Some(job) = job {
-            job.cancel();
+        self.writer.give_up(Order::Answer(call));
+        match job {
+            Some(job) => job.cancel(),
+            // It was answered a moment ago.
+            None if report => self.stopped(call),
+            None => {}
         }
         if idle {
             self.idle.notify_waiters();

@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use kinfolk_protocol::{CallId, CodecError, Header, Kind, Message, MessageId};
+use kinfolk_protocol::{CodecError, Header, Kind, Message, MessageId};
 use thiserror::Error;
 
-use super::{Closed, Conn, Lane, Peer, Place, Ticket};
+use super::{Admission, Closed, Conn, Lane, Peer, Place, ShapeMismatch, Ticket};
 use crate::scratch::{CodecOf, encode, recycle};
 use crate::sync::lock;
 
@@ -36,6 +36,9 @@ pub enum SendCause {
     /// The peer has no handler for it.
     #[error("the peer has no handler for it: register one, or compare the versions of the two programs")]
     Unsupported,
+    /// The peer means something else by it.
+    #[error(transparent)]
+    ShapeMismatch(Box<ShapeMismatch>),
     /// It is longer than the peer takes.
     #[error("it has {bytes} bytes, the peer's limit `max_message` is {max}")]
     TooLong {
@@ -108,8 +111,12 @@ impl Conn {
     }
 
     fn encode_message<M: Message>(&self, message: &M) -> Result<Vec<u8>, SendCause> {
-        if !self.handles(MessageId::of(M::NAME)) {
-            return Err(SendCause::Unsupported);
+        match self.admits::<M>() {
+            Admission::Handled => {}
+            // A parent reads what it has no handler for as an event.
+            Admission::NoHandler if self.peer == Peer::Parent => {}
+            Admission::NoHandler => return Err(SendCause::Unsupported),
+            Admission::Mismatch(mismatch) => return Err(SendCause::ShapeMismatch(mismatch)),
         }
         let payload = encode::<CodecOf<M>, M>(message).map_err(SendCause::Encode)?;
         let (bytes, max) = (payload.len(), self.max_message());
@@ -143,7 +150,8 @@ impl Conn {
         let length = payload.len();
         state.session.send(M::NAME, length as u64);
         let message = MessageId::of(M::NAME);
-        self.writer.push(&Header { kind: Kind::Message, call: CallId::NONE, message, length: length as u32 }, payload);
+        let header = Header { message, ..Header::control(Kind::Message, length as u32) };
+        self.writer.push(&header, payload);
         if state.session.may_send() {
             state.senders.wake_first();
         }

@@ -18,7 +18,7 @@ impl Protocol for Pair {
 
 #[derive(Serialize, Deserialize)]
 struct Ask(u32);
-impl kinfolk_protocol::Message for Ask {
+impl Message for Ask {
     type To = ToChild<Pair>;
     type Contract = Call<u32>;
     const NAME: &'static str = "Ask";
@@ -26,7 +26,7 @@ impl kinfolk_protocol::Message for Ask {
 
 #[derive(Serialize, Deserialize)]
 struct Note(Vec<u8>);
-impl kinfolk_protocol::Message for Note {
+impl Message for Note {
     type To = ToChild<Pair>;
     type Contract = OneWay;
     const NAME: &'static str = "Note";
@@ -67,7 +67,7 @@ fn pair(limits: Limits, capacity: usize) -> (End, End) {
 }
 
 fn call(end: &End, payload: &[u8]) -> tokio::task::JoinHandle<CallOutcome> {
-    tokio::spawn(end.conn.call(MessageId::of("Ask"), payload.to_vec()))
+    tokio::spawn(end.conn.call(MessageId::of("Ask"), payload.to_vec(), Manner::default()))
 }
 
 /// Lets everything that can run do so.
@@ -96,14 +96,14 @@ async fn a_dropped_call_is_cancelled_at_the_other_end() {
     let waiting = call(&parent, &[1]);
     let asked = child.expect_call().await;
     let running = tokio::spawn(std::future::pending::<()>());
-    child.conn.attach(asked.call, Job { abort: Some(running.abort_handle()) });
+    child.conn.attach(asked.call, running.abort_handle());
     waiting.abort();
     assert!(matches!(child.next().await, Ok(Some(Received::Handled))));
     assert!(running.await.unwrap_err().is_cancelled());
     assert_eq!(parent.conn.in_flight(), 0);
     // What is attached too late is ended at once.
     let late = tokio::spawn(std::future::pending::<()>());
-    child.conn.attach(asked.call, Job { abort: Some(late.abort_handle()) });
+    child.conn.attach(asked.call, late.abort_handle());
     assert!(late.await.unwrap_err().is_cancelled());
 }
 
@@ -149,7 +149,7 @@ async fn what_the_peer_does_not_handle_or_take_is_refused_before_it_is_sent() {
     let (parent, _child) = pair(Limits::default().max_message(65_536), 64);
     let error = parent.conn.send(Note(vec![0; 70_000])).await.unwrap_err();
     assert!(matches!(error.cause, SendCause::TooLong { bytes: 70_005, max: 65_536 }), "{error}");
-    parent.conn.welcome(&Ready { welcomed: vec![Welcomed { message: MessageId::of("Ask"), fingerprint: 0 }] });
+    parent.conn.welcome(vec![Welcomed::of::<Ask>()]);
     let error = parent.conn.send(Note(Vec::new())).await.unwrap_err();
     assert_eq!(error.cause, SendCause::Unsupported);
     assert!(error.to_string().contains("`Note` to child `c`"), "{error}");
@@ -177,7 +177,7 @@ async fn an_ended_link_tells_every_caller_how_far_it_came() {
 async fn calls_that_are_given_up_do_not_pile_up_behind_a_peer_that_does_not_read() {
     let (parent, _child) = pair(Limits::default(), 64);
     for _ in 0..100 {
-        let call = tokio::spawn(parent.conn.call(MessageId::of("Ask"), vec![0; 1 << 20]));
+        let call = tokio::spawn(parent.conn.call(MessageId::of("Ask"), vec![0; 1 << 20], Manner::default()));
         settle_down().await;
         call.abort();
         settle_down().await;

@@ -1,10 +1,12 @@
 //! The operating system: all `unsafe` of kinfolk, behind functions that are safe to call.
 #![expect(unsafe_code, reason = "the one place for it: each block names who upholds what it needs")]
 
+mod board;
 mod exit;
 mod process;
 mod socket;
 
+pub(crate) use board::{Board, Noted};
 pub use exit::at_exit;
 pub use process::{Pidfd, Reaped, Usage, end_own_group, kill_group, reap, set_process_name};
-pub use socket::{Socket, peer_has_finished, peer_is_gone};
+pub use socket::{Socket, peer_has_finished, peer_is_gone, receive_with_descriptor};

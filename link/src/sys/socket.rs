@@ -4,8 +4,10 @@
 //! message would wake its sender for nothing. Here writing is watched only while a write is blocked, on a duplicate of
 //! the descriptor.
 
-use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -13,7 +15,10 @@ use std::time::Duration;
 use bytes::BytesMut;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionbio;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, sendmsg, shutdown};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    Shutdown, recv, recvmsg, sendmsg, shutdown,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::runtime::Handle;
@@ -29,6 +34,9 @@ pub struct Socket {
     write: Mutex<Option<Arc<AsyncFd<OwnedFd>>>>,
     /// The runtime that waits for both. A write may block on any thread, which need not have a runtime at all.
     runtime: Handle,
+    /// To be passed with the next bytes.
+    passenger: Mutex<Option<OwnedFd>>,
+    has_passenger: AtomicBool,
 }
 
 impl Socket {
@@ -38,7 +46,31 @@ impl Socket {
     /// The descriptor is no socket, or cannot be watched.
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
         ioctl_fionbio(&fd, true)?;
-        Ok(Self { read: watch(fd, Interest::READABLE)?, write: Mutex::new(None), runtime: Handle::current() })
+        Ok(Self {
+            read: watch(fd, Interest::READABLE)?,
+            write: Mutex::new(None),
+            runtime: Handle::current(),
+            passenger: Mutex::new(None),
+            has_passenger: AtomicBool::new(false),
+        })
+    }
+}
+
+impl Socket {
+    /// Sends, with the passenger if there is one.
+    fn send(&self, fd: &OwnedFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        if !self.has_passenger.load(Ordering::Acquire) {
+            return send(fd, buffers);
+        }
+        let mut passenger = lock(&self.passenger);
+        let sent = match passenger.as_ref() {
+            Some(descriptor) => send_with(fd, buffers, descriptor.as_fd())?,
+            None => send(fd, buffers)?,
+        };
+        // It left with the first byte.
+        passenger.take();
+        self.has_passenger.store(false, Ordering::Release);
+        Ok(sent)
     }
 }
 
@@ -47,15 +79,42 @@ fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     unsafe { AsyncFd::register_with_interest(fd, interest) }.map_err(io::Error::from)
 }
 
+const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
+
 fn send(fd: &OwnedFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    Ok(sendmsg(fd, buffers, &mut SendAncillaryBuffer::default(), flags)?)
+    Ok(sendmsg(fd, buffers, &mut SendAncillaryBuffer::default(), SEND)?)
+}
+
+/// Sends a descriptor along.
+fn send_with(fd: &OwnedFd, buffers: &[IoSlice<'_>], descriptor: BorrowedFd<'_>) -> io::Result<usize> {
+    let descriptors = [descriptor];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    Ok(sendmsg(fd, buffers, &mut control, SEND)?)
+}
+
+/// Reads from a blocking socket, and the descriptor that came along.
+///
+/// # Errors
+/// The socket's.
+pub fn receive_with_descriptor(link: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received = recvmsg(link, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    // More than one finds no room and is closed by the kernel.
+    let descriptor = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    Ok((received.bytes, descriptor))
 }
 
 /// Receives into the spare capacity. Says too whether the socket has been emptied.
-fn receive(fd: &OwnedFd, buffer: &mut BytesMut) -> io::Result<(usize, bool)> {
+fn receive(fd: &OwnedFd, buffer: &mut BytesMut, limit: usize) -> io::Result<(usize, bool)> {
     let spare = buffer.spare_capacity_mut();
-    let room = spare.len();
+    let room = spare.len().min(limit);
+    let spare = &mut spare[..room];
     let (_, count) = recv(fd, spare, RecvFlags::DONTWAIT)?;
     let count = count.min(room);
     // SAFETY: the kernel has filled the first `count` bytes of the spare capacity.
@@ -64,9 +123,9 @@ fn receive(fd: &OwnedFd, buffer: &mut BytesMut) -> io::Result<(usize, bool)> {
 }
 
 impl Transport for Socket {
-    fn try_read(&self, buffer: &mut BytesMut) -> io::Result<usize> {
+    fn try_read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
         let mut short = None;
-        let result = self.read.try_io(Interest::READABLE, |fd| match receive(fd, buffer)? {
+        let result = self.read.try_io(Interest::READABLE, |fd| match receive(fd, buffer, limit)? {
             // Emptied: told as "would block" so that the readiness is cleared without a further system call.
             (count, true) if count > 0 => {
                 short = Some(count);
@@ -84,9 +143,9 @@ impl Transport for Socket {
     fn try_write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut write = lock(&self.write);
         if let Some(watched) = &*write {
-            return watched.try_io(Interest::WRITABLE, |fd| send(fd, buffers));
+            return watched.try_io(Interest::WRITABLE, |fd| self.send(fd, buffers));
         }
-        let result = send(self.read.get_ref(), buffers);
+        let result = self.send(self.read.get_ref(), buffers);
         if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
             let duplicate = self.read.get_ref().as_fd().try_clone_to_owned()?;
             let _runtime = self.runtime.enter();
@@ -118,6 +177,12 @@ impl Transport for Socket {
             0 => Err(io::ErrorKind::TimedOut.into()),
             _ => send(fd, buffers),
         }
+    }
+
+    fn pass(&self, descriptor: OwnedFd) -> Result<(), OwnedFd> {
+        *lock(&self.passenger) = Some(descriptor);
+        self.has_passenger.store(true, Ordering::Release);
+        Ok(())
     }
 
     fn finish(&self) {

@@ -1,5 +1,6 @@
 //! Frames into a stream of bytes: tried at once where that helps latency, otherwise everything queued in one write.
 
+mod long;
 mod queue;
 
 use std::future::poll_fn;
@@ -8,9 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use kinfolk_protocol::Header;
+use kinfolk_protocol::{Header, WHOLE};
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 
+use self::long::GivenUp;
+pub(crate) use self::long::Order;
+pub(crate) use self::queue::Mark;
 use self::queue::{Batch, Queue};
 use crate::sync::lock;
 use crate::transport::Transport;
@@ -18,11 +23,16 @@ use crate::transport::Transport;
 /// What may wait to be written before [`Writer::room`] makes its caller wait.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    /// Frames.
+    /// Short frames.
     pub(crate) items: usize,
-    /// Bytes.
+    /// Their bytes.
     pub(crate) bytes: usize,
+    /// Bytes of long payloads, which are counted apart: they must not keep short frames waiting.
+    pub(crate) long: usize,
 }
+
+/// A flusher that has written so much lets others have their turn: whoever reads may run on the same task.
+const TURN: usize = 512 * 1024;
 
 /// Writes frames to a [`Transport`], independent of whatever reads from it.
 ///
@@ -49,6 +59,8 @@ enum Flushed {
     All,
     /// Frames the transport has no room for.
     Blocked,
+    /// Frames for which there may be room, after others have had their turn.
+    More,
 }
 
 impl Writer {
@@ -65,10 +77,21 @@ impl Writer {
         }
     }
 
-    /// Queues a frame and says where in the stream it ends; [`reached`](Self::reached) says later whether it left.
-    /// A long payload is taken, a short one copied. After the link ended the frame is dropped.
-    pub(crate) fn push(&self, header: &Header, payload: &mut Vec<u8>) -> u64 {
-        lock(&self.queue).push(header, payload)
+    /// Queues a frame; [`has_left`](Self::has_left) says later whether it has. A long payload is taken, a short one
+    /// copied. After the link ended the frame is dropped.
+    pub(crate) fn push(&self, header: &Header, payload: &mut Vec<u8>) -> Mark {
+        self.push_with(header, &[], payload)
+    }
+
+    /// [`push`](Self::push) of a payload with something in front of it.
+    pub(crate) fn push_with(&self, header: &Header, front: &[u8], payload: &mut Vec<u8>) -> Mark {
+        lock(&self.queue).push(header, front, payload)
+    }
+
+    /// Gives up the long payload of this order, if there is one, and what waits for it. True if the peer has seen
+    /// nothing of it.
+    pub(crate) fn give_up(&self, order: Order) -> bool {
+        lock(&self.queue).give_up(order) == GivenUp::Unseen
     }
 
     /// Queues our first bytes, before any frame.
@@ -87,14 +110,19 @@ impl Writer {
             // `run` waits for room that is not needed any more, on a registration that is gone.
             Ok(Flushed::All) if self.blocked.swap(false, Ordering::AcqRel) => self.wake(),
             Ok(Flushed::All) => {}
-            // `run` meets the error itself, or waits for room.
-            Ok(Flushed::Blocked) | Err(_) => self.wake(),
+            // `run` meets the error itself, or waits for room, or goes on.
+            Ok(Flushed::Blocked | Flushed::More) | Err(_) => self.wake(),
         }
     }
 
     fn try_flush(&self) -> io::Result<Flushed> {
         let mut wrote: Option<Arc<dyn Transport>> = None;
+        let mut left = TURN;
         loop {
+            if left == 0 {
+                self.progress.notify_waiters();
+                return Ok(Flushed::More);
+            }
             let Some(batch) = lock(&self.queue).take() else {
                 if let Some(transport) = wrote {
                     transport.write_done();
@@ -106,7 +134,10 @@ impl Writer {
             let result = batch.with_slices(|slices| transport.try_write(slices));
             self.put_back(batch, *result.as_ref().unwrap_or(&0));
             match result {
-                Ok(_) => wrote = Some(transport),
+                Ok(count) => {
+                    left = left.saturating_sub(count);
+                    wrote = Some(transport);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.progress.notify_waiters();
                     return Ok(Flushed::Blocked);
@@ -120,22 +151,29 @@ impl Writer {
     fn put_back(&self, batch: Batch, written: usize) {
         let mut queue = lock(&self.queue);
         queue.put_back(batch, written);
-        let freed = self.is_below(&queue) && queue.take_awaited();
+        // Those who wait see for themselves which kind of room there is; if it is not theirs they wait again.
+        let freed = queue.take_awaited();
         drop(queue);
         if freed {
             self.freed.notify_one();
         }
     }
 
-    fn is_below(&self, queue: &Queue) -> bool {
-        let (items, bytes) = queue.waiting();
-        queue.is_closed() || (items < self.bounds.items && bytes < self.bounds.bytes)
+    fn has_room_in(&self, queue: &Queue, length: usize) -> bool {
+        let occupied = queue.occupied();
+        queue.is_closed()
+            || if length > WHOLE as usize {
+                occupied.long < self.bounds.long
+            } else {
+                occupied.items < self.bounds.items && occupied.bytes < self.bounds.bytes
+            }
     }
 
-    /// True if the queue is below its bounds; if it is not, [`freed`](Self::freed) resolves once it is.
-    pub(crate) fn has_room(&self) -> bool {
+    /// True if there is room for a payload of this length; if there is not, [`freed`](Self::freed) resolves once there
+    /// is.
+    pub(crate) fn has_room(&self, length: usize) -> bool {
         let mut queue = lock(&self.queue);
-        let below = self.is_below(&queue);
+        let below = self.has_room_in(&queue, length);
         if !below {
             queue.await_room();
         }
@@ -158,6 +196,7 @@ impl Writer {
         loop {
             match self.try_flush() {
                 Ok(Flushed::All) => self.queued.notified().await,
+                Ok(Flushed::More) => yield_now().await,
                 Ok(Flushed::Blocked) => {
                     self.blocked.store(true, Ordering::Release);
                     tokio::select! {
@@ -184,12 +223,20 @@ impl Writer {
         }
     }
 
-    /// Waits until the queue is below its bounds, or the link has ended.
+    /// Waits until there is room for a payload of this length, or the link has ended.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
-    pub(crate) async fn room(&self) {
-        self.wait_until(|queue| self.is_below(queue)).await;
+    pub(crate) async fn room(&self, length: usize) {
+        self.wait_until(|queue| self.has_room_in(queue, length)).await;
+    }
+
+    /// Waits until the frame has left, or the link has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub(crate) async fn left(&self, mark: Mark) {
+        self.wait_until(|queue| queue.is_closed() || queue.has_left(mark)).await;
     }
 
     /// Waits until everything queued has been written, or the link has ended.
@@ -257,9 +304,9 @@ impl Writer {
         lock(&self.queue).bytes()
     }
 
-    /// How far the stream may have been written. A frame that ends beyond did not leave whole.
-    pub(crate) fn reached(&self) -> u64 {
-        lock(&self.queue).reached()
+    /// True if a frame may have left whole.
+    pub(crate) fn has_left(&self, mark: Mark) -> bool {
+        lock(&self.queue).has_left(mark)
     }
 
     /// Drops what is queued; nothing is written any more.

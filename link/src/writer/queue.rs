@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use kinfolk_protocol::{Header, Kind, PREAMBLE};
+use bytes::Bytes;
+use kinfolk_protocol::{Header, Kind, PREAMBLE, WHOLE};
 
+use super::long::{Chunk, Follower, GivenUp, Longs, Order};
 use crate::scratch::recycle;
 use crate::transport::Transport;
 
@@ -14,30 +16,33 @@ use crate::transport::Transport;
 const OWN_BUFFER: usize = 32 * 1024;
 /// A shared buffer takes no more frames from this size on.
 const FULL_BUFFER: usize = 64 * 1024;
-/// Buffers handed to one system call.
+/// Buffers handed to one system call, of short frames; a chunk may come on top.
 const BATCH: usize = 8;
 
-/// Frames in the order they were pushed. One flusher at a time takes buffers out, writes them without holding the
-/// lock, and puts back what was not written.
+/// Short frames in the order they were pushed, and long ones in chunks behind them. One flusher at a time takes buffers
+/// out, writes them without holding the lock, and puts back what was not written.
 #[derive(Debug)]
 pub(super) struct Queue {
     /// Gone once the link was aborted.
     transport: Option<Arc<dyn Transport>>,
-    buffers: VecDeque<Vec<u8>>,
+    buffers: VecDeque<Piece>,
+    longs: Longs,
     /// An empty buffer kept for the next frame, so that a steady flow allocates none.
     spare: Vec<u8>,
     /// How much of the first buffer has been written.
     offset: usize,
     /// True if the last buffer takes further frames.
     shared: bool,
-    /// Frames that have not been written whole, oldest first.
+    /// Short frames that have not been written whole, oldest first.
     frames: VecDeque<Waiting>,
-    /// Those of them that wait for room, and not for credit as one-way messages do.
-    items: usize,
-    gated: usize,
+    /// Long payloads whose last chunk was handed out, and where it ends.
+    finishing: VecDeque<(u64, u64)>,
+    /// Long payloads that were dropped before they had left.
+    unsent: Vec<u64>,
+    room: Occupied,
     bytes: usize,
-    /// Bytes ever pushed and ever written: a frame was sent if its end is not beyond what was written.
-    pushed: u64,
+    /// Bytes ever put in order and ever written: a frame was sent if its end is not beyond what was written.
+    ordered: u64,
     written: u64,
     /// Handed to the system call that is under way.
     in_write: u64,
@@ -45,6 +50,27 @@ pub(super) struct Queue {
     /// Somebody waits for room.
     awaited: bool,
     closed: bool,
+}
+
+/// What waits for room. One-way messages are left out: the peer's credit bounds them, and they must not keep calls and
+/// answers from being queued behind them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Occupied {
+    /// Short frames.
+    pub(super) items: usize,
+    /// Their bytes.
+    pub(super) bytes: usize,
+    /// Bytes of long payloads.
+    pub(super) long: usize,
+}
+
+/// Where a frame is, for the question whether it has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// It ends at this place of the stream.
+    End(u64),
+    /// It leaves in chunks.
+    Long(u64),
 }
 
 /// A frame that has not been written whole.
@@ -55,11 +81,29 @@ struct Waiting {
     gated: bool,
 }
 
+/// Bytes to write.
+#[derive(Debug)]
+enum Piece {
+    /// Headers and short payloads.
+    Frames(Vec<u8>),
+    /// A part of a long payload.
+    Part(Bytes),
+}
+
+impl Piece {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Frames(buffer) => buffer,
+            Self::Part(part) => part,
+        }
+    }
+}
+
 /// Buffers taken out to be written.
 #[derive(Debug)]
 pub(super) struct Batch {
     transport: Arc<dyn Transport>,
-    buffers: VecDeque<Vec<u8>>,
+    buffers: VecDeque<Piece>,
     offset: usize,
 }
 
@@ -68,16 +112,17 @@ impl Batch {
         Arc::clone(&self.transport)
     }
 
-    fn len(&self) -> u64 {
-        self.buffers.iter().map(|buffer| buffer.len() as u64).sum::<u64>() - self.offset as u64
+    pub(super) fn len(&self) -> u64 {
+        self.buffers.iter().map(|piece| piece.bytes().len() as u64).sum::<u64>() - self.offset as u64
     }
 
     /// Calls `write` with the buffers' remaining bytes.
     pub(super) fn with_slices<T>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> T) -> T {
-        let mut slices = [IoSlice::new(&[]); BATCH];
+        let mut slices = [IoSlice::new(&[]); BATCH + 2];
         let mut count = 0;
-        for (slice, buffer) in slices.iter_mut().zip(&self.buffers) {
-            *slice = IoSlice::new(if count == 0 { &buffer[self.offset..] } else { buffer });
+        for (slice, piece) in slices.iter_mut().zip(&self.buffers) {
+            let bytes = piece.bytes();
+            *slice = IoSlice::new(if count == 0 { &bytes[self.offset..] } else { bytes });
             count += 1;
         }
         write(&slices[..count])
@@ -86,7 +131,7 @@ impl Batch {
     /// Drops what was written; true if nothing is left.
     fn advance(&mut self, mut written: usize, spare: &mut Vec<u8>) -> bool {
         while let Some(first) = self.buffers.front() {
-            let left = first.len() - self.offset;
+            let left = first.bytes().len() - self.offset;
             if written < left {
                 self.offset += written;
                 return false;
@@ -94,13 +139,14 @@ impl Batch {
             written -= left;
             self.offset = 0;
             match self.buffers.pop_front() {
-                Some(mut done) if done.capacity() <= 2 * FULL_BUFFER => {
+                Some(Piece::Frames(mut done)) if done.capacity() <= 2 * FULL_BUFFER => {
                     done.clear();
                     *spare = done;
                 }
-                // A long payload's: for the next message of this thread.
-                Some(done) => recycle(done),
-                None => {}
+                Some(Piece::Frames(done)) => recycle(done),
+                // The last part of a long payload: its memory is for the next message of this thread.
+                Some(Piece::Part(part)) if part.is_unique() => recycle(Vec::from(part)),
+                _ => {}
             }
         }
         true
@@ -112,14 +158,16 @@ impl Queue {
         Self {
             transport: Some(transport),
             buffers: VecDeque::new(),
+            longs: Longs::default(),
             spare: Vec::new(),
             offset: 0,
             shared: false,
             frames: VecDeque::new(),
-            items: 0,
-            gated: 0,
+            finishing: VecDeque::new(),
+            unsent: Vec::new(),
+            room: Occupied::default(),
             bytes: 0,
-            pushed: 0,
+            ordered: 0,
             written: 0,
             in_write: 0,
             flushing: false,
@@ -137,59 +185,106 @@ impl Queue {
         self.transport.take()
     }
 
-    /// Appends a frame and says where it ends. A long payload is taken out of `payload`, a short one copied.
-    pub(super) fn push(&mut self, header: &Header, payload: &mut Vec<u8>) -> u64 {
-        let head = header.encode();
-        let length = head.len() + payload.len();
-        self.pushed += length as u64;
+    /// Appends a frame whose payload is `front` and `payload`, and says how to find it again. A long payload is taken
+    /// out of `payload`, a short one copied.
+    pub(super) fn push(&mut self, header: &Header, front: &[u8], payload: &mut Vec<u8>) -> Mark {
         if self.closed {
-            return self.pushed;
+            return Mark::End(u64::MAX);
         }
-        if !self.shared || self.buffers.back().is_none_or(|last| last.len() >= FULL_BUFFER) {
-            self.buffers.push_back(std::mem::take(&mut self.spare));
+        if let Some(followers) = self.longs.blocking(Order::of(header)) {
+            followers.push_back(Follower { header: *header, payload: std::mem::take(payload) });
+            // Only a call is looked for again, and it never follows.
+            return Mark::End(u64::MAX);
+        }
+        if front.len() + payload.len() > WHOLE as usize && header.kind != Kind::Init {
+            self.bytes += front.len() + payload.len();
+            return Mark::Long(self.longs.push(header, front, std::mem::take(payload)));
+        }
+        Mark::End(self.push_short(header, front, payload))
+    }
+
+    fn push_short(&mut self, header: &Header, front: &[u8], payload: &mut Vec<u8>) -> u64 {
+        let head = header.encode();
+        let length = head.len() + front.len() + payload.len();
+        self.ordered += length as u64;
+        if !self.shared || self.buffers.back().is_none_or(|last| last.bytes().len() >= FULL_BUFFER) {
+            self.buffers.push_back(Piece::Frames(std::mem::take(&mut self.spare)));
             self.shared = true;
         }
-        let last = self.buffers.back_mut().expect("a buffer was pushed if there was none");
+        let Some(Piece::Frames(last)) = self.buffers.back_mut() else {
+            unreachable!("a buffer for frames was pushed if the last was none");
+        };
         last.extend_from_slice(&head);
+        last.extend_from_slice(front);
         if payload.len() >= OWN_BUFFER {
-            self.buffers.push_back(std::mem::take(payload));
+            self.buffers.push_back(Piece::Frames(std::mem::take(payload)));
             self.shared = false;
         } else {
             last.extend_from_slice(payload);
         }
         let gated = header.kind != Kind::Message;
-        self.frames.push_back(Waiting { end: self.pushed, length, gated });
+        self.frames.push_back(Waiting { end: self.ordered, length, gated });
         if gated {
-            self.items += 1;
-            self.gated += length;
+            self.room.items += 1;
+            self.room.bytes += length;
         }
         self.bytes += length;
-        self.pushed
+        self.ordered
     }
 
     /// Begins the stream.
     pub(super) fn preamble(&mut self) {
-        self.buffers.push_back(PREAMBLE.to_vec());
+        self.buffers.push_back(Piece::Frames(PREAMBLE.to_vec()));
         self.shared = true;
         self.bytes += PREAMBLE.len();
-        self.pushed += PREAMBLE.len() as u64;
+        self.ordered += PREAMBLE.len() as u64;
+    }
+
+    /// Gives up the long payload of this order and whatever waits for it. The peer is told if it has seen some.
+    pub(super) fn give_up(&mut self, order: Order) -> GivenUp {
+        let before = self.longs.bytes();
+        let given_up = self.longs.give_up(order);
+        self.bytes = self.bytes.saturating_sub(before - self.longs.bytes());
+        if let GivenUp::Begun(header) = given_up {
+            self.push_short(&header, &[], &mut Vec::new());
+        }
+        given_up
     }
 
     /// The next buffers to write. `None` if there are none or another flusher has them.
     pub(super) fn take(&mut self) -> Option<Batch> {
-        if self.flushing || self.closed || self.buffers.is_empty() {
+        if self.flushing || self.closed || (self.buffers.is_empty() && self.longs.is_empty()) {
             return None;
         }
         let transport = self.transport()?;
         self.flushing = true;
         let rest = self.buffers.split_off(self.buffers.len().min(BATCH));
-        let buffers = std::mem::replace(&mut self.buffers, rest);
+        let mut buffers = std::mem::replace(&mut self.buffers, rest);
         if self.buffers.is_empty() {
             self.shared = false;
+            // What was put back of an earlier batch may hold a chunk already: no second one behind it.
+            if buffers.len() < BATCH {
+                self.append_chunk(&mut buffers);
+            }
         }
         let batch = Batch { transport, buffers, offset: std::mem::take(&mut self.offset) };
         self.in_write = batch.len();
         Some(batch)
+    }
+
+    fn append_chunk(&mut self, buffers: &mut VecDeque<Piece>) {
+        let before = self.longs.bytes();
+        let Some(Chunk { head, part, done }) = self.longs.next() else { return };
+        self.ordered += (head.len() + part.len()) as u64;
+        // The payload has been counted when it was pushed.
+        self.bytes += head.len() + part.len() - (before - self.longs.bytes());
+        buffers.push_back(Piece::Frames(head));
+        buffers.push_back(Piece::Part(part));
+        let Some((id, followers)) = done else { return };
+        self.finishing.push_back((id, self.ordered));
+        for Follower { header, mut payload } in followers {
+            self.push(&header, &[], &mut payload);
+        }
     }
 
     /// Puts a batch back of which `written` bytes were written.
@@ -201,9 +296,12 @@ impl Queue {
         self.written += written as u64;
         while self.frames.front().is_some_and(|frame| frame.end <= self.written) {
             if let Some(frame) = self.frames.pop_front().filter(|frame| frame.gated) {
-                self.items -= 1;
-                self.gated -= frame.length;
+                self.room.items -= 1;
+                self.room.bytes -= frame.length;
             }
+        }
+        while self.finishing.front().is_some_and(|(_, end)| *end <= self.written) {
+            self.finishing.pop_front();
         }
         if !batch.advance(written, &mut self.spare) && !self.closed {
             self.offset = batch.offset;
@@ -216,9 +314,9 @@ impl Queue {
     pub(super) fn close(&mut self) {
         self.closed = true;
         self.buffers.clear();
+        self.unsent.extend(self.longs.clear());
         self.frames.clear();
-        self.items = 0;
-        self.gated = 0;
+        self.room = Occupied::default();
         self.bytes = 0;
     }
 
@@ -228,22 +326,29 @@ impl Queue {
 
     /// True if everything pushed has been written, or never will be.
     pub(super) fn is_empty(&self) -> bool {
-        self.closed || (self.buffers.is_empty() && !self.flushing)
+        self.closed || (self.buffers.is_empty() && self.longs.is_empty() && !self.flushing)
     }
 
-    /// Frames that wait for room, and their bytes. One-way messages are left out: the peer's credit bounds them, and
-    /// they must not keep calls and answers from being queued behind them.
-    pub(super) fn waiting(&self) -> (usize, usize) {
-        (self.items, self.gated)
+    /// What waits for room.
+    pub(super) fn occupied(&self) -> Occupied {
+        Occupied { long: self.longs.bytes(), ..self.room }
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How far the stream may have been written.
-    pub(super) fn reached(&self) -> u64 {
-        self.written + self.in_write
+    /// True if the frame may have left whole: it was written, or handed to the system call that is under way. Also after
+    /// [`close`](Self::close), for what was pushed before.
+    pub(super) fn has_left(&self, mark: Mark) -> bool {
+        let reached = self.written + self.in_write;
+        match mark {
+            Mark::End(end) => end <= reached,
+            Mark::Long(id) => {
+                let on_its_way = self.finishing.iter().any(|(known, end)| *known == id && *end > reached);
+                !on_its_way && !self.longs.holds(id) && !self.unsent.contains(&id)
+            }
+        }
     }
 
     pub(super) fn await_room(&mut self) {
@@ -257,113 +362,4 @@ impl Queue {
 }
 
 #[cfg(test)]
-mod tests {
-    use kinfolk_protocol::HEADER_LEN;
-
-    use super::*;
-    use crate::memory::Memory;
-
-    fn queue() -> Queue {
-        Queue::new(Arc::new(Memory::pair(0).0))
-    }
-
-    fn push(queue: &mut Queue, payload: &[u8]) -> u64 {
-        queue.push(&Header::control(Kind::Message, payload.len() as u32), &mut payload.to_vec())
-    }
-
-    /// Writes at most `step` bytes at a time and returns all that came out.
-    fn flush(queue: &mut Queue, step: usize) -> (Vec<u8>, usize) {
-        let (mut out, mut calls) = (Vec::new(), 0);
-        while let Some(batch) = queue.take() {
-            let bytes: Vec<u8> =
-                batch.with_slices(|slices| slices.iter().flat_map(|s| s.to_vec()).take(step).collect());
-            queue.put_back(batch, bytes.len());
-            out.extend_from_slice(&bytes);
-            calls += 1;
-        }
-        (out, calls)
-    }
-
-    #[test]
-    fn many_small_frames_leave_in_one_write() {
-        let mut queue = queue();
-        for _ in 0..1_000 {
-            push(&mut queue, &[1; 32]);
-        }
-        assert_eq!(queue.frames.len(), 1_000);
-        let (out, calls) = flush(&mut queue, usize::MAX);
-        assert_eq!((out.len(), calls), (1_000 * (HEADER_LEN + 32), 1));
-        assert!(queue.is_empty());
-    }
-
-    #[test]
-    fn the_order_survives_partial_writes_and_pushes_between_them() {
-        for step in [1, 13, 24, 100, 40_000] {
-            let mut queue = queue();
-            let mut expected = Vec::new();
-            let mut out = Vec::new();
-            for round in 0..6_u8 {
-                let payload = vec![round; if round % 2 == 0 { 5 } else { OWN_BUFFER + 3 }];
-                expected.extend_from_slice(&Header::control(Kind::Message, payload.len() as u32).encode());
-                expected.extend_from_slice(&payload);
-                push(&mut queue, &payload);
-                let batch = queue.take().expect("something waits");
-                assert!(queue.take().is_none(), "one flusher at a time");
-                let part: Vec<u8> = batch.with_slices(|s| s.iter().flat_map(|s| s.to_vec()).take(step).collect());
-                queue.put_back(batch, part.len());
-                out.extend_from_slice(&part);
-            }
-            out.extend_from_slice(&flush(&mut queue, step).0);
-            assert!(out == expected, "in steps of {step}");
-            assert_eq!((queue.bytes(), queue.reached()), (0, expected.len() as u64));
-        }
-    }
-
-    #[test]
-    fn messages_take_no_room_from_calls_and_what_is_written_is_not_counted() {
-        let mut queue = queue();
-        for _ in 0..10_000 {
-            push(&mut queue, &[1; 1_000]);
-        }
-        assert_eq!(queue.waiting(), (0, 0));
-        queue.push(&Header::control(Kind::Call, 5), &mut vec![0; 5]);
-        queue.push(&Header::control(Kind::Reply, 6), &mut vec![0; 6]);
-        assert_eq!(queue.waiting(), (2, 2 * HEADER_LEN + 11));
-        // All but the last byte: one frame is still on its way, however many buffers there were.
-        let all = queue.bytes();
-        let mut left = all - 1;
-        while left > 0 {
-            let batch = queue.take().unwrap();
-            let written = left.min(batch.len() as usize);
-            queue.put_back(batch, written);
-            left -= written;
-        }
-        assert_eq!(queue.waiting(), (1, HEADER_LEN + 6));
-        assert_eq!(flush(&mut queue, usize::MAX).0.len(), 1);
-        assert_eq!((queue.waiting(), queue.frames.len()), ((0, 0), 0));
-    }
-
-    #[test]
-    fn a_long_payload_is_not_copied() {
-        let mut queue = queue();
-        let mut payload = vec![3; OWN_BUFFER];
-        let address = payload.as_ptr();
-        queue.push(&Header::control(Kind::Message, OWN_BUFFER as u32), &mut payload);
-        let batch = queue.take().unwrap();
-        assert!(payload.is_empty());
-        batch.with_slices(|slices| assert_eq!(slices[1].as_ptr(), address));
-    }
-
-    #[test]
-    fn what_is_closed_takes_nothing_and_counts_what_may_have_been_written() {
-        let mut queue = queue();
-        let first = push(&mut queue, b"first");
-        let batch = queue.take().unwrap();
-        assert!(first <= queue.reached(), "the peer may have it although the call has not returned");
-        queue.put_back(batch, first as usize);
-        let second = push(&mut queue, b"second");
-        queue.close();
-        assert!(first <= queue.reached() && second > queue.reached());
-        assert!(queue.take().is_none() && queue.is_empty());
-    }
-}
+mod tests;

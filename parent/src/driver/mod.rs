@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::future::BoxFuture;
-use kinfolk_link::{Conn, Misbehaviour, Peer, Received, Signal};
+use kinfolk_link::{Conn, Misbehaviour, Peer, Received, Signal, lock};
 use kinfolk_protocol::{Expected, Fault, Hello, Init, Kind, Limits, PanicInfo, Refusal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use self::link::LinkEvent;
 pub(crate) use self::link::LinkSide;
 pub(crate) use self::outputs::Outputs;
-use self::waits::{dropped, emptied, failed, until};
+use self::waits::{dropped, emptied, failed, overdue, until};
 use crate::error::{StartError, Step};
 use crate::event::{ChildEvent, Disconnected, Output};
 use crate::handlers::{Handlers, Letter, deliver};
@@ -42,7 +42,8 @@ pub(crate) struct Beginning {
     pub(crate) shared: Arc<Shared>,
     pub(crate) link: LinkSide,
     pub(crate) outputs: Outputs,
-    pub(crate) handlers: Handlers,
+    pub(crate) handlers: Arc<Handlers>,
+    pub(crate) shared_memory: bool,
     pub(crate) patience: Patience,
     pub(crate) terminate: Signal,
     pub(crate) ours: Limits,
@@ -63,6 +64,7 @@ struct Driver {
     writing: Option<BoxFuture<'static, io::Error>>,
     outputs: Outputs,
     inbox: Inbox,
+    handlers: Arc<Handlers>,
     wishes: watch::Receiver<Wish>,
     starting: Option<Starting>,
     terminate: Signal,
@@ -84,6 +86,7 @@ struct Starting {
     ours: Limits,
     expected: Expected,
     init: Vec<u8>,
+    shared_memory: bool,
     /// Why the child will not become ready.
     failure: Option<StartFailure>,
 }
@@ -111,6 +114,7 @@ enum Happening {
     Exited,
     Wish(Wish),
     StartDropped,
+    CancelIgnored,
     Output(Output, String),
     InboxEmptied,
     Deadline,
@@ -119,10 +123,11 @@ enum Happening {
 /// Starts the task that owns a child; the receiver learns whether it became ready.
 pub(crate) fn start(beginning: Beginning) -> oneshot::Receiver<Result<(), StartError>> {
     let (result, started) = oneshot::channel();
-    let Beginning { shared, link, outputs, handlers, patience, terminate, ours, expected, init, on_end } = beginning;
+    let Beginning { shared, link, outputs, handlers, patience, terminate, on_end, .. } = beginning;
+    let Beginning { ours, expected, init, shared_memory, .. } = beginning;
     #[expect(clippy::disallowed_methods, reason = "the window of one-way messages bounds it")]
     let (letters, received) = mpsc::unbounded_channel();
-    let task = tokio::spawn(deliver(handlers, Arc::clone(&shared), received));
+    let task = tokio::spawn(deliver(Arc::clone(&handlers), Arc::clone(&shared), received));
     let mut wishes = shared.wish.subscribe();
     // A wish may be older than this task: the parent's `shutdown` sees a child before its driver runs.
     wishes.mark_changed();
@@ -133,8 +138,9 @@ pub(crate) fn start(beginning: Beginning) -> oneshot::Receiver<Result<(), StartE
         writing: None,
         outputs,
         inbox: Inbox { letters: Some(letters), task: Some(task) },
+        handlers,
         wishes,
-        starting: Some(Starting { result, step: Step::Handshake, ours, expected, init, failure: None }),
+        starting: Some(Starting { result, step: Step::Handshake, ours, expected, init, shared_memory, failure: None }),
         terminate,
         end: None,
         told: false,
@@ -174,6 +180,7 @@ impl Driver {
             // The sender lives in `shared`.
             Ok(()) = self.wishes.changed() => Happening::Wish(*self.wishes.borrow_and_update()),
             () = dropped(&mut self.starting) => Happening::StartDropped,
+            () = overdue(&self.shared) => Happening::CancelIgnored,
             () = emptied(&mut self.inbox.task) => Happening::InboxEmptied,
             () = until(deadline) => Happening::Deadline,
             // Last: a child that prints without end must not hold up anything else.
@@ -196,6 +203,8 @@ impl Driver {
             Happening::Wish(Wish::Stay) => None,
             Happening::Wish(Wish::Disconnect) => Some(Cue::Disconnect),
             Happening::Wish(Wish::Shutdown) => Some(Cue::Shutdown),
+            Happening::Wish(Wish::DropStart) => Some(Cue::Kill(Why::StartDropped)),
+            Happening::CancelIgnored => Some(Cue::Kill(Why::CancelIgnored)),
             Happening::Wish(Wish::Kill) => Some(Cue::Kill(Why::Killed)),
             Happening::Wish(Wish::Abandon) => Some(Cue::Kill(Why::ParentDropped)),
             Happening::StartDropped => {
@@ -243,6 +252,7 @@ impl Driver {
             version: starting.expected.version,
             name: self.shared.name.to_string(),
             value: std::mem::take(&mut starting.init),
+            welcomed: self.handlers.welcomed(),
         };
         let mut payload = init.encode();
         let failure = match starting.expected.check(hello) {
@@ -252,7 +262,12 @@ impl Driver {
         };
         starting.step = Step::Init;
         match failure {
-            None => conn.open(Kind::Init, &mut payload),
+            None => {
+                if starting.shared_memory {
+                    conn.share_board(&*self.link.transport());
+                }
+                conn.open(Kind::Init, &mut payload);
+            }
             Some(failure) => {
                 conn.open(Kind::Refuse, &mut failure.sentence().into_bytes());
                 starting.failure = Some(failure);
@@ -284,7 +299,7 @@ impl Driver {
             }
             Received::Ready(ready) if self.starting.is_some() => {
                 if let Some(conn) = self.shared.conn.get() {
-                    conn.welcome(&ready);
+                    conn.welcome(ready.welcomed);
                 }
                 self.shared.set_ready();
                 // Whoever waited may have given up a moment ago; then it has also wished the child gone.
@@ -298,7 +313,16 @@ impl Driver {
             Received::Ready(_) => Some(self.out_of_place(Kind::Ready, "twice, or after its initialization")),
             Received::InitFailed(_) => Some(self.out_of_place(Kind::InitFailed, "after its initialization")),
             Received::Drain => Some(self.out_of_place(Kind::Drain, "although only a parent may")),
-            Received::Call(_) => Some(self.out_of_place(Kind::Call, "although its protocol has none for a parent")),
+            Received::Call(asked) => {
+                if let Some(conn) = self.shared.conn.get() {
+                    self.handlers.call(&self.shared, conn, asked);
+                }
+                None
+            }
+            Received::Stopped(call) => {
+                lock(&self.shared.condemned).pardon(call);
+                None
+            }
             _ => None,
         }
     }

@@ -5,10 +5,12 @@ use std::io;
 use std::time::Instant;
 
 use futures::future::BoxFuture;
+use kinfolk_link::lock;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
 use super::Starting;
+use crate::shared::Shared;
 
 /// Resolves when writing has failed, once.
 pub(super) async fn failed(writing: &mut Option<BoxFuture<'static, io::Error>>) {
@@ -38,6 +40,17 @@ pub(super) async fn emptied(task: &mut Option<JoinHandle<()>>) {
             *task = None;
         }
         None => pending().await,
+    }
+}
+
+/// Resolves when the handler of a call that was given up by force should have ended.
+pub(super) async fn overdue(shared: &Shared) {
+    loop {
+        let next = lock(&shared.condemned).next();
+        tokio::select! {
+            () = until(next) => return,
+            () = shared.sentenced.notified() => {}
+        }
     }
 }
 

@@ -11,7 +11,7 @@ fn hello() -> Hello {
     }
 }
 
-const LIMITS: &[u8] = b"\0\0\0\x08\0\x04\0\0\0\x04\0\0\0\0\0\x01\0\0\0\0";
+const LIMITS: &[u8] = b"\0\0\0\x08\0\x04\0\0\0\x04\0\0\0\0\0\x01\0\0\0\0\x40\0\0\0\0\0\x10\0\0\0\0\0";
 
 #[test]
 fn a_hello_is_these_bytes() {
@@ -24,13 +24,20 @@ fn a_hello_is_these_bytes() {
 
 #[test]
 fn an_init_and_a_ready_are_these_bytes() {
-    let init = Init { limits: Limits::default(), version: Version::new(1, 2), name: "a".into(), value: vec![5] };
-    let golden = [b"\x01\0\x02\0".as_slice(), LIMITS, b"\x01\0a\x01\0\0\0\x05"].concat();
+    let init = Init {
+        limits: Limits::default(),
+        version: Version::new(1, 2),
+        name: "a".into(),
+        value: vec![5],
+        welcomed: vec![],
+    };
+    let golden = [b"\x01\0\x02\0".as_slice(), LIMITS, b"\x01\0a\x01\0\0\0\x05\0\0\0\0"].concat();
     assert_eq!(init.encode(), golden);
     assert_eq!(Init::decode(&golden), Ok(init));
 
-    let ready = Ready { welcomed: vec![Welcomed { message: MessageId::from_bits(1), fingerprint: 2 }] };
-    let golden = b"\x01\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0";
+    let ready =
+        Ready { welcomed: vec![Welcomed { message: MessageId::from_bits(1), fingerprint: 2, shape: "P".into() }] };
+    let golden = b"\x01\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01\0P";
     assert_eq!(ready.encode(), golden);
     assert_eq!(Ready::decode(golden), Ok(ready));
 }

@@ -16,6 +16,20 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// None.
+    pub(super) const NONE: Self = Self { items: 0, bytes: 0 };
+
+    /// True if there is room for one more. The last one may exceed the bytes, or one longer than the window could never
+    /// be sent.
+    pub(super) fn is_below(self, items: u32, bytes: u64) -> bool {
+        self.items < items && self.bytes < bytes
+    }
+
+    /// What is left after `other` came back. `None` if that is more than there is.
+    pub(super) fn less(self, other: Self) -> Option<Self> {
+        Some(Self { items: self.items.checked_sub(other.items)?, bytes: self.bytes.checked_sub(other.bytes)? })
+    }
+
     /// Its payload.
     #[must_use]
     pub fn encode(&self) -> [u8; 12] {
@@ -106,18 +120,19 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(ours: &Limits) -> Self {
-        let none = Grant { items: 0, bytes: 0 };
-        Self { out: none, taken: none, window: ours.window, window_bytes: ours.window_bytes }
+    pub(super) const fn new(window: u32, window_bytes: u64) -> Self {
+        Self { out: Grant::NONE, taken: Grant::NONE, window, window_bytes }
     }
 
-    pub(super) fn receive(&mut self, bytes: u64) -> Result<(), Broken> {
-        if self.out.items >= self.window || self.out.bytes >= self.window_bytes {
-            return Err(Broken::NoCredit { window: self.window, window_bytes: self.window_bytes });
+    /// False if the peer had no credit.
+    #[must_use]
+    pub(super) fn receive(&mut self, bytes: u64) -> bool {
+        let credit = self.out.is_below(self.window, self.window_bytes);
+        if credit {
+            self.out.items += 1;
+            self.out.bytes += bytes;
         }
-        self.out.items += 1;
-        self.out.bytes += bytes;
-        Ok(())
+        credit
     }
 
     /// Half a window is worth a frame: seldom enough to cost nothing, early enough that a steady sender never waits.
@@ -130,7 +145,7 @@ impl Window {
     }
 
     pub(super) fn rest(&mut self) -> Option<Grant> {
-        let grant = std::mem::replace(&mut self.taken, Grant { items: 0, bytes: 0 });
+        let grant = std::mem::replace(&mut self.taken, Grant::NONE);
         self.out.items -= grant.items;
         self.out.bytes -= grant.bytes;
         (grant.items > 0).then_some(grant)

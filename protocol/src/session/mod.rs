@@ -13,6 +13,7 @@ use thiserror::Error;
 use self::flow::{Credit, Window};
 pub use self::flow::{Grant, Untaken};
 use self::incoming::Incoming;
+pub use self::incoming::ItemRoom;
 use self::outgoing::Outgoing;
 pub use self::outgoing::Settled;
 use crate::limits::Limits;
@@ -25,6 +26,7 @@ pub struct Session<W, J> {
     incoming: Incoming<J>,
     credit: Credit,
     window: Window,
+    ours: Limits,
 }
 
 /// What a peer did that it may not do: its link ends.
@@ -51,6 +53,24 @@ pub enum Broken {
         /// The limit it was told.
         max: u32,
     },
+    /// Its calls hold more bytes at once than they may.
+    #[error("it made call {call}, although its calls hold the {max} bytes they may have in flight")]
+    TooManyBytes {
+        /// The call.
+        call: CallId,
+        /// The limit it was told.
+        max: u64,
+    },
+    /// It sent an item without credit.
+    #[error("it sent an item of call {call} beyond the {items} items or {bytes} bytes it has credit for")]
+    NoItemCredit {
+        /// The call.
+        call: CallId,
+        /// The limit it was told, in items.
+        items: u32,
+        /// The limit it was told, in bytes.
+        bytes: u64,
+    },
     /// It sent one-way messages without credit.
     #[error("it sent a one-way message beyond the {window} messages or {window_bytes} bytes it has credit for")]
     NoCredit {
@@ -73,7 +93,7 @@ pub enum Broken {
 #[derive(Debug)]
 pub struct Closing<W, J> {
     /// Our calls that were not answered.
-    pub waiters: Vec<W>,
+    pub waiters: Vec<(CallId, W)>,
     /// The peer's calls that we have not answered.
     pub jobs: Vec<J>,
 }
@@ -83,17 +103,18 @@ impl<W, J> Session<W, J> {
     #[must_use]
     pub fn new(ours: &Limits, theirs: &Limits) -> Self {
         Self {
-            outgoing: Outgoing::new(theirs),
-            incoming: Incoming::new(ours),
+            outgoing: Outgoing::new(ours, theirs),
+            incoming: Incoming::new(ours, theirs),
             credit: Credit::new(theirs),
-            window: Window::new(ours),
+            window: Window::new(ours.window, ours.window_bytes),
+            ours: *ours,
         }
     }
 
-    /// True if the peer has room for a further call.
+    /// True if the peer has room for a further call with `bytes` of payload.
     #[must_use]
-    pub fn may_call(&self) -> bool {
-        self.outgoing.has_room()
+    pub fn may_call(&self, bytes: u64) -> bool {
+        self.outgoing.has_room(bytes)
     }
 
     /// Opens a call with `bytes` of payload; [`may_call`](Self::may_call) is asked first.
@@ -114,6 +135,26 @@ impl<W, J> Session<W, J> {
         self.outgoing.settle(call).ok_or(Broken::UnknownCall { call })
     }
 
+    /// True unless `call` was never made.
+    pub fn was_made(&mut self, call: CallId) -> bool {
+        self.outgoing.was_made(call)
+    }
+
+    /// The peer sent an item of `call`: whoever waits for it.
+    ///
+    /// # Errors
+    /// [`Broken::UnknownCall`] or [`Broken::NoItemCredit`].
+    pub fn item(&mut self, call: CallId, bytes: u64) -> Result<Settled<&mut W>, Broken> {
+        let Limits { items, item_bytes, .. } = self.ours;
+        let taken = self.outgoing.item(call, bytes).ok_or(Broken::UnknownCall { call })?;
+        taken.map_err(|()| Broken::NoItemCredit { call, items, bytes: item_bytes })
+    }
+
+    /// The caller took an item of `call`: the credit to give back, once it is worth a frame.
+    pub fn item_taken(&mut self, call: CallId, bytes: u64) -> Option<Grant> {
+        self.outgoing.item_taken(call, bytes)
+    }
+
     /// We no longer wait for `call`: the waiter, if there was no answer yet. Its answer will count as late.
     pub fn abandon(&mut self, call: CallId) -> Option<W> {
         match self.outgoing.settle(call) {
@@ -128,12 +169,30 @@ impl<W, J> Session<W, J> {
         self.outgoing.open_calls()
     }
 
-    /// The peer made `call`.
+    /// The peer made `call`, with `bytes` of payload.
     ///
     /// # Errors
-    /// [`Broken::DuplicateCall`] or [`Broken::TooManyCalls`].
-    pub fn called(&mut self, call: CallId, job: J) -> Result<(), Broken> {
-        self.incoming.open(call, job)
+    /// [`Broken::DuplicateCall`], [`Broken::TooManyCalls`] or [`Broken::TooManyBytes`].
+    pub fn called(&mut self, call: CallId, bytes: u64, job: J) -> Result<(), Broken> {
+        self.incoming.open(call, bytes, job)
+    }
+
+    /// Whether an item of the peer's `call` may be sent.
+    pub fn item_room(&mut self, call: CallId) -> ItemRoom {
+        self.incoming.item_room(call)
+    }
+
+    /// We send an item of the peer's `call`; [`item_room`](Self::item_room) is asked first.
+    pub fn send_item(&mut self, call: CallId, bytes: u64) {
+        self.incoming.send_item(call, bytes);
+    }
+
+    /// The peer gave credit for items of `call` back: what is kept for it, unless it is over.
+    ///
+    /// # Errors
+    /// [`Broken::TooMuchCredit`]: for more than it was sent.
+    pub fn item_credited(&mut self, call: CallId, grant: Grant) -> Result<Option<&mut J>, Broken> {
+        self.incoming.item_credited(call, grant)
     }
 
     /// What is kept for a call of the peer's, unless it was cancelled.
@@ -187,7 +246,8 @@ impl<W, J> Session<W, J> {
     /// # Errors
     /// [`Broken::NoCredit`]: it may not have.
     pub fn received(&mut self, bytes: u64) -> Result<(), Broken> {
-        self.window.receive(bytes)
+        let Limits { window, window_bytes, .. } = self.ours;
+        if self.window.receive(bytes) { Ok(()) } else { Err(Broken::NoCredit { window, window_bytes }) }
     }
 
     /// A one-way message of the peer's was taken from its queue: the credit to give back, once it is worth a frame.

@@ -49,26 +49,26 @@ fn an_answer_to_a_call_never_made_breaks_the_protocol() {
 fn calls_are_bounded_in_number_and_in_bytes() {
     let mut ours = session();
     ours.call(1, "a");
-    assert!(ours.may_call());
+    assert!(ours.may_call(1));
     let b = ours.call(1, "b");
-    assert!(!ours.may_call(), "two are the limit");
+    assert!(!ours.may_call(1), "two are the limit");
     ours.abandon(b);
     ours.call(1_000, "one may exceed the bytes");
     let mut other = session();
     let big = other.call(1_000, "big");
-    assert!(!other.may_call(), "the bytes are spent");
+    assert!(!other.may_call(1), "the bytes are spent");
     other.abandon(big);
-    assert!(other.may_call());
+    assert!(other.may_call(1));
 }
 
 #[test]
 fn a_peer_that_exceeds_its_calls_or_repeats_one_is_caught() {
     let mut ours = session();
     let call = CallId { slot: 1, generation: 5 };
-    assert_eq!(ours.called(call, "job"), Ok(()));
-    assert_eq!(ours.called(call, "job"), Err(Broken::DuplicateCall { call }));
+    assert_eq!(ours.called(call, 1, "job"), Ok(()));
+    assert_eq!(ours.called(call, 1, "job"), Err(Broken::DuplicateCall { call }));
     let beyond = CallId { slot: 2, generation: 1 };
-    assert_eq!(ours.called(beyond, "job"), Err(Broken::TooManyCalls { call: beyond, max: 2 }));
+    assert_eq!(ours.called(beyond, 1, "job"), Err(Broken::TooManyCalls { call: beyond, max: 2 }));
     assert_eq!(ours.running(), 1);
 }
 
@@ -76,11 +76,11 @@ fn a_peer_that_exceeds_its_calls_or_repeats_one_is_caught() {
 fn a_cancelled_call_is_not_answered() {
     let mut ours = session();
     let call = CallId { slot: 0, generation: 1 };
-    ours.called(call, "job").unwrap();
+    ours.called(call, 1, "job").unwrap();
     assert_eq!(ours.cancelled(call), Some("job"));
     assert!(!ours.finish(call));
     let again = CallId { slot: 0, generation: 2 };
-    ours.called(again, "other").unwrap();
+    ours.called(again, 1, "other").unwrap();
     assert_eq!(ours.cancelled(call), None, "a cancel that crossed the answer harms nobody");
     assert!(ours.finish(again));
 }
@@ -132,9 +132,9 @@ fn closing_hands_out_everything_that_was_open_once() {
     let a = ours.call(1, "a");
     let b = ours.call(1, "b");
     ours.abandon(b);
-    ours.called(CallId { slot: 0, generation: 9 }, "job").unwrap();
+    ours.called(CallId { slot: 0, generation: 9 }, 1, "job").unwrap();
     let closing = ours.close();
-    assert_eq!((closing.waiters, closing.jobs), (vec!["a"], vec!["job"]));
+    assert_eq!((closing.waiters, closing.jobs), (vec![(a, "a")], vec!["job"]));
     assert!(ours.close().waiters.is_empty());
     assert_eq!(ours.answered(a), Ok(Settled::Late), "an answer under way is no offence");
     assert_eq!(ours.in_flight(), 0);
@@ -175,4 +175,52 @@ fn windows_agree_under_any_interleaving() {
         }
         assert!(sender.may_send(), "all was taken and still there is no room");
     }
+}
+
+#[test]
+fn long_calls_do_not_take_the_room_of_short_ones() {
+    let mut ours = Session::<_, ()>::new(&limits().max_in_flight(9), &limits().max_in_flight(9));
+    let long = u64::from(crate::WHOLE) + 1;
+    ours.call(long, "long");
+    assert!(!ours.may_call(long) && ours.may_call(1));
+    ours.call(100, "short");
+    assert!(!ours.may_call(1), "short ones have a bound of their own");
+}
+
+#[test]
+fn items_are_bounded_per_call_and_flow_again_with_credit() {
+    let limits = limits().items(2, 100);
+    let (mut caller, mut callee) = (Session::<_, ()>::new(&limits, &limits), Session::<(), _>::new(&limits, &limits));
+    let call = caller.call(1, "caller");
+    callee.called(call, 1, "job").unwrap();
+    for _ in 0..2 {
+        assert_eq!(callee.item_room(call), ItemRoom::Free);
+        callee.send_item(call, 10);
+        assert_eq!(caller.item(call, 10), Ok(Settled::Waiter(&mut "caller")));
+    }
+    assert_eq!(callee.item_room(call), ItemRoom::Full);
+    let refused = caller.item(call, 10);
+    assert_eq!(refused, Err(Broken::NoItemCredit { call, items: 2, bytes: 100 }), "the peer is held to it");
+    let grant = caller.item_taken(call, 10).unwrap();
+    assert_eq!(callee.item_credited(call, grant), Ok(Some(&mut "job")));
+    assert_eq!(callee.item_room(call), ItemRoom::Free);
+    assert!(callee.item_credited(call, Grant { items: 9, bytes: 0 }).is_err());
+
+    callee.finish(call);
+    assert_eq!(callee.item_room(call), ItemRoom::Over);
+    assert_eq!(callee.item_credited(call, grant), Ok(None), "credit that was under way is no offence");
+    caller.abandon(call);
+    assert_eq!(caller.item(call, 10), Ok(Settled::Late), "nor is an item");
+    let never = CallId { slot: 7, generation: 1 };
+    assert_eq!(caller.item(never, 1), Err(Broken::UnknownCall { call: never }));
+}
+
+#[test]
+fn a_caller_that_holds_too_many_bytes_breaks_the_protocol() {
+    let mut callee = Session::<(), _>::new(&limits(), &limits());
+    let [first, second] = [0, 1].map(|slot| CallId { slot, generation: 1 });
+    callee.called(first, 1_000, "one may exceed").unwrap();
+    assert_eq!(callee.called(second, 1, "job"), Err(Broken::TooManyBytes { call: second, max: 100 }));
+    callee.finish(first);
+    assert_eq!(callee.called(second, 1, "job"), Ok(()));
 }

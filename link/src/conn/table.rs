@@ -1,0 +1,83 @@
+//! Which message types the peer handles, and whether it means the same by them as we do.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use kinfolk_protocol::{Message, MessageId, Outline, Welcomed};
+use thiserror::Error;
+
+/// The two sides were built from different definitions of a message type.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "`{message}` is `{ours}` in this program and `{theirs}` in the other: build both from one version of the protocol \
+     crate; a minor version may add message types, never change them"
+)]
+#[non_exhaustive]
+pub struct ShapeMismatch {
+    /// The message type's name.
+    pub message: &'static str,
+    /// What it looks like here.
+    pub ours: String,
+    /// What it looks like there.
+    pub theirs: String,
+}
+
+/// What the peer does with a message type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// It handles it.
+    Handled,
+    /// It has no handler for it, as far as it has said.
+    NoHandler,
+    /// It means another shape by it.
+    Mismatch(Box<ShapeMismatch>),
+}
+
+#[derive(Debug)]
+pub(super) struct Table(Vec<Row>);
+
+#[derive(Debug)]
+struct Row {
+    entry: Welcomed,
+    /// Compared once: outlines are written when they are asked for.
+    verdict: AtomicU8,
+}
+
+const UNKNOWN: u8 = 0;
+const SAME: u8 = 1;
+const DIFFERENT: u8 = 2;
+
+impl Table {
+    pub(super) fn new(mut entries: Vec<Welcomed>) -> Self {
+        entries.sort_unstable_by_key(|entry| entry.message);
+        Self(entries.into_iter().map(|entry| Row { entry, verdict: AtomicU8::new(UNKNOWN) }).collect())
+    }
+
+    pub(super) fn admits<M: Message>(&self) -> Admission {
+        let found = self.0.binary_search_by_key(&MessageId::of(M::NAME), |row| row.entry.message);
+        let Ok(at) = found else { return Admission::NoHandler };
+        let row = &self.0[at];
+        match row.verdict.load(Ordering::Relaxed) {
+            SAME => Admission::Handled,
+            _ => row.compare::<M>(),
+        }
+    }
+}
+
+impl Row {
+    #[cold]
+    fn compare<M: Message>(&self) -> Admission {
+        let ours = Outline::of::<M>();
+        let known = ours.fingerprint != 0 && self.entry.fingerprint != 0;
+        let same = !known || ours.fingerprint == self.entry.fingerprint;
+        self.verdict.store(if same { SAME } else { DIFFERENT }, Ordering::Relaxed);
+        if same {
+            return Admission::Handled;
+        }
+        let theirs = match self.entry.shape.as_str() {
+            "" => "of another shape",
+            shape => shape,
+        };
+        let mismatch = ShapeMismatch { message: M::NAME, ours: ours.text, theirs: theirs.to_owned() };
+        Admission::Mismatch(Box::new(mismatch))
+    }
+}

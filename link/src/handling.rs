@@ -1,0 +1,65 @@
+//! A handler at work: decoding, the program's code, the answer. All three run code of the program's, so a panic in any of
+//! them becomes a failure of this message alone.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use kinfolk_protocol::{Answer, Codec, Failure, Message, PanicInfo};
+
+use crate::conn::Scope;
+use crate::scratch::CodecOf;
+
+/// What a panic that was caught becomes.
+pub type Caught = fn(&(dyn Any + Send)) -> PanicInfo;
+
+/// Handles a one-way message.
+///
+/// # Errors
+/// [`Failure`] if it does not decode, or its handler panicked.
+pub async fn handle<M, Fut>(
+    payload: Bytes,
+    handler: impl FnOnce(M) -> Fut,
+    caught: Caught,
+) -> Result<Answer<M>, Failure>
+where
+    M: Message,
+    Fut: Future<Output = Answer<M>>,
+{
+    guard(caught, async {
+        let message = decode::<M>(payload)?;
+        Ok(handler(message).await)
+    })
+    .await
+}
+
+/// Handles a call and sends its answer.
+pub async fn answer<M, Fut>(scope: Arc<Scope>, payload: Bytes, handler: impl FnOnce(M) -> Fut, caught: Caught)
+where
+    M: Message,
+    Fut: Future<Output = Answer<M>>,
+{
+    scope.begin().await;
+    let answering = scope.answering();
+    let handled = guard(caught, async {
+        let message = decode::<M>(payload)?;
+        let answer = scope.ambient().around(async { handler(message).await }).await;
+        answering.settle::<M>(answer).await;
+        Ok(())
+    });
+    if let Err(failure) = handled.await {
+        answering.fail(&failure).await;
+    }
+}
+
+/// The payload is dropped before the handler runs: it may share a buffer with others.
+fn decode<M: Message>(payload: Bytes) -> Result<M, Failure> {
+    CodecOf::<M>::decode::<M>(&payload).map_err(|error| Failure::BadMessage(error.to_string()))
+}
+
+async fn guard<T>(caught: Caught, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let result = AssertUnwindSafe(work).catch_unwind().await;
+    result.unwrap_or_else(|panic| Err(Failure::Panicked(caught(&*panic))))
+}

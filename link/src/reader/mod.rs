@@ -1,0 +1,243 @@
+//! Frames out of a stream of bytes.
+
+mod assembly;
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use kinfolk_protocol::{Flags, Frame, HEADER_LEN, Header, Kind, PREAMBLE_LEN, check_preamble};
+
+use self::assembly::{Assembly, Chunk};
+use crate::error::{LinkError, Misbehaviour};
+use crate::transport::Transport;
+
+/// How much is asked for at once: many small frames, without the memory of an idle child showing it.
+const READ_SIZE: usize = 64 * 1024;
+/// While a chunk's next header is looked for: what follows it is to be read into the payload's own place.
+const SHORT_READ: usize = 4 * 1024;
+/// A read is not worth a system call with less room than this.
+const LEAST_ROOM: usize = 8 * 1024;
+/// After so many frames the task's other branches get a turn, however fast the peer sends.
+const STREAK: u32 = 128;
+/// A chunk counts as much as so many frames: it takes as long.
+const CHUNK_STREAK: u32 = 16;
+
+/// Reads frames from a [`Transport`]; short payloads share the buffer they were read into, long ones have their own.
+#[derive(Debug)]
+pub struct Reader {
+    transport: Arc<dyn Transport>,
+    buffer: BytesMut,
+    /// The header of the frame whose payload has not arrived whole.
+    header: Option<Header>,
+    long: Assembly,
+    /// The chunk whose bytes come next.
+    chunk: Option<Chunk>,
+    max_message: u32,
+    ended: bool,
+    /// Frames handed out since the reader last waited.
+    streak: u32,
+}
+
+impl Reader {
+    /// A reader that takes payloads up to `max_message` bytes.
+    #[must_use]
+    pub fn new(transport: Arc<dyn Transport>, max_message: u32) -> Self {
+        Self {
+            transport,
+            buffer: BytesMut::new(),
+            header: None,
+            long: Assembly::default(),
+            chunk: None,
+            max_message,
+            ended: false,
+            streak: 0,
+        }
+    }
+
+    /// Waits for the peer's first bytes and checks them. `Ok(false)` if it ended before it sent any.
+    ///
+    /// # Errors
+    /// [`LinkError`] if they are not kinfolk's.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: what has arrived stays in the buffer.
+    pub async fn preamble(&mut self) -> Result<bool, LinkError> {
+        while self.buffer.len() < PREAMBLE_LEN {
+            if poll_fn(|cx| self.poll_fill(cx)).await? == 0 {
+                return match self.buffer.len() {
+                    0 => Ok(false),
+                    bytes => Err(LinkError::Truncated { bytes }),
+                };
+            }
+        }
+        let mut first = [0; PREAMBLE_LEN];
+        self.buffer.copy_to_slice(&mut first);
+        check_preamble(&first).map_err(Misbehaviour::Frame)?;
+        Ok(true)
+    }
+
+    /// The next frame, or `None` at the end.
+    ///
+    /// # Errors
+    /// [`LinkError`]: nothing more can be read.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: what has arrived stays in the buffer.
+    pub async fn next(&mut self) -> Result<Option<Frame>, LinkError> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// [`next`](Self::next) as a poll.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, LinkError>> {
+        if self.streak >= STREAK {
+            self.streak = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        loop {
+            if let Some(frame) = self.parse()? {
+                self.streak += 1;
+                return Poll::Ready(Ok(Some(frame)));
+            }
+            let filled = self.poll_fill(cx);
+            if filled.is_pending() {
+                self.streak = 0;
+            }
+            if ready!(filled)? == 0 {
+                return Poll::Ready(self.end());
+            }
+        }
+    }
+
+    /// A frame that has arrived, without waiting for one.
+    ///
+    /// # Errors
+    /// [`LinkError`]: nothing more can be read.
+    pub fn try_next(&mut self) -> Result<Option<Frame>, LinkError> {
+        loop {
+            if let Some(frame) = self.parse()? {
+                return Ok(Some(frame));
+            }
+            match self.fill() {
+                Ok(0) => return self.end(),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn end(&self) -> Result<Option<Frame>, LinkError> {
+        let arrived = self.buffer.len() + if self.header.is_some() { HEADER_LEN } else { 0 };
+        let within = arrived > 0 || self.chunk.is_some() || !self.long.is_empty();
+        if within { Err(LinkError::Truncated { bytes: arrived }) } else { Ok(None) }
+    }
+
+    fn parse(&mut self) -> Result<Option<Frame>, LinkError> {
+        loop {
+            if let Some(chunk) = self.chunk {
+                match self.continue_chunk(chunk) {
+                    Progress::Frame(frame) => return Ok(Some(frame)),
+                    Progress::Done => {}
+                    Progress::Missing => return Ok(None),
+                }
+            }
+            let Some(header) = self.parse_header()? else { return Ok(None) };
+            if header.flags.has(Flags::LONG) {
+                self.long.announce(header).map_err(Misbehaviour::Frame)?;
+            } else if header.kind == Kind::Chunk {
+                self.chunk = self.long.begin(&header).map_err(Misbehaviour::Frame)?;
+            } else if self.buffer.len() < header.length as usize {
+                self.header = Some(header);
+                return Ok(None);
+            } else {
+                let payload = self.buffer.split_to(header.length as usize).freeze();
+                return Ok(Some(Frame { header, payload }));
+            }
+        }
+    }
+
+    fn parse_header(&mut self) -> Result<Option<Header>, LinkError> {
+        if let Some(header) = self.header.take() {
+            return Ok(Some(header));
+        }
+        let Some(bytes) = self.buffer.first_chunk::<HEADER_LEN>() else { return Ok(None) };
+        let header = Header::decode(bytes, self.max_message).map_err(Misbehaviour::Frame)?;
+        self.buffer.advance(HEADER_LEN);
+        Ok(Some(header))
+    }
+
+    /// Moves what has been read of a chunk to its place.
+    fn continue_chunk(&mut self, mut chunk: Chunk) -> Progress {
+        let here = chunk.missing.min(self.buffer.len());
+        if here > 0 {
+            self.long.buffer(chunk).extend_from_slice(&self.buffer[..here]);
+            self.buffer.advance(here);
+            chunk.missing -= here;
+        }
+        if chunk.missing > 0 {
+            self.chunk = Some(chunk);
+            return Progress::Missing;
+        }
+        self.chunk = None;
+        self.streak += CHUNK_STREAK;
+        self.long.end(chunk).map_or(Progress::Done, Progress::Frame)
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        loop {
+            match self.fill() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.transport.poll_read_ready(cx))?;
+                }
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Reads once. A reset is an end: the peer died with bytes of ours unread, which says no more than that it is gone.
+    fn fill(&mut self) -> io::Result<usize> {
+        if self.ended {
+            return Ok(0);
+        }
+        let result = match self.chunk.as_mut() {
+            // Into its own place, and nothing beyond it.
+            Some(chunk) => {
+                let read = self.transport.try_read(self.long.buffer(*chunk), chunk.missing);
+                chunk.missing -= *read.as_ref().unwrap_or(&0);
+                read
+            }
+            None => {
+                let missing =
+                    self.header.map_or(0, |header| (header.length as usize).saturating_sub(self.buffer.len()));
+                if self.buffer.capacity() - self.buffer.len() < missing.max(LEAST_ROOM) {
+                    self.buffer.reserve(missing.max(READ_SIZE));
+                }
+                let limit = if self.long.is_empty() { usize::MAX } else { missing.max(SHORT_READ) };
+                self.transport.try_read(&mut self.buffer, limit)
+            }
+        };
+        let count = match result {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
+            result => result?,
+        };
+        self.ended = count == 0;
+        Ok(count)
+    }
+}
+
+/// How far a chunk has come.
+enum Progress {
+    /// It was the last of this frame.
+    Frame(Frame),
+    /// It is whole.
+    Done,
+    /// More of it is to be read.
+    Missing,
+}
+
+#[cfg(test)]
+mod tests;

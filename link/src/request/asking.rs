@@ -1,0 +1,226 @@
+//! What a request and a stream have in common: the way out, the ways back, and the ways to stop waiting.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use kinfolk_protocol::{Codec, ErrorOf, Failure, Message, MessageId, Progress, Reply};
+use tokio::time::{Sleep, sleep_until};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::{Caller, CancelMode, End};
+use crate::conn::{Admission, CallOutcome, Calling, Conn, Delivery, Manner};
+use crate::scratch::{CodecOf, encode, recycle};
+
+/// A call and everything that can end it.
+pub(super) struct Asking<M: Message, C: Caller> {
+    caller: C,
+    stage: Stage<M>,
+    manner: Manner,
+    limit: Option<Duration>,
+    mode: CancelMode,
+    timer: Option<Pin<Box<Sleep>>>,
+    token: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+enum Stage<M> {
+    New(M),
+    Calling(Calling),
+    Done,
+}
+
+type Ended<M> = End<ErrorOf<M>>;
+type Failed<M, C> = <C as Caller>::Error<ErrorOf<M>>;
+/// An item, or why there is none.
+type Item<M, C> = Result<Progress<M>, Failed<M, C>>;
+type Outcome<M, C> = Result<Reply<M>, Failed<M, C>>;
+
+// Nothing in it is pinned: the message is only moved out, timer and token are boxed.
+impl<M: Message, C: Caller> Unpin for Asking<M, C> {}
+
+impl<M: Message, C: Caller> fmt::Debug for Asking<M, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Call");
+        debug
+            .field("message", &M::NAME)
+            .field("to", &self.caller)
+            .field("deadline", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M: Message, C: Caller> Asking<M, C> {
+    pub(super) fn new(caller: C, message: M) -> Self {
+        let manner = Manner { name: M::NAME, cause: caller.cause(), ..Manner::default() };
+        Self {
+            caller,
+            stage: Stage::New(message),
+            manner,
+            limit: None,
+            mode: CancelMode::default(),
+            timer: None,
+            token: None,
+        }
+    }
+
+    pub(super) fn deadline(&mut self, limit: Duration) {
+        self.limit = Some(limit);
+    }
+
+    pub(super) fn cancel_on(&mut self, token: CancellationToken) {
+        self.token = Some(Box::pin(token.cancelled_owned()));
+    }
+
+    pub(super) fn tag(&mut self, tag: u64) {
+        self.manner.tag = tag;
+    }
+
+    pub(super) fn cancel_mode(&mut self, mode: CancelMode) {
+        self.mode = mode;
+        self.manner.report = matches!(mode, CancelMode::KillAfter(_));
+    }
+
+    pub(super) fn with_items(mut self) -> Self {
+        self.manner.items = true;
+        self
+    }
+
+    /// The next item; `None` once all have been taken and [`poll_end`](Self::poll_end) is ready.
+    pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<M, C>>> {
+        if let Err(end) = self.start() {
+            return Poll::Ready(Some(Err(self.fail(end))));
+        }
+        let Stage::Calling(calling) = &mut self.stage else { return Poll::Ready(None) };
+        match calling.poll_item(cx) {
+            Poll::Ready(Some(bytes)) => Poll::Ready(Some(self.decode_item(&bytes))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                let end = ready!(self.poll_stop(cx));
+                Poll::Ready(Some(Err(self.fail(end))))
+            }
+        }
+    }
+
+    fn decode_item(&mut self, bytes: &Bytes) -> Item<M, C> {
+        CodecOf::<M>::decode(bytes).map_err(|error| {
+            // What comes after it is of no use: the handler need not go on.
+            self.give_up();
+            self.fail(End::BadReply(error.to_string()))
+        })
+    }
+
+    /// The end.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<M, C>> {
+        if let Err(end) = self.start() {
+            return Poll::Ready(Err(self.fail(end)));
+        }
+        let Stage::Calling(calling) = &mut self.stage else {
+            panic!("a call was polled after it had ended");
+        };
+        if let Poll::Ready(outcome) = Pin::new(calling).poll(cx) {
+            self.stage = Stage::Done;
+            return Poll::Ready(reply::<M>(outcome).map_err(|end| self.fail(end)));
+        }
+        let end = ready!(self.poll_stop(cx));
+        Poll::Ready(Err(self.fail(end)))
+    }
+
+    fn fail(&mut self, end: Ended<M>) -> Failed<M, C> {
+        self.stage = Stage::Done;
+        self.caller.error(M::NAME, end)
+    }
+
+    /// Ready when the caller need not wait any longer.
+    fn poll_stop(&mut self, cx: &mut Context<'_>) -> Poll<Ended<M>> {
+        if self.token.as_mut().is_some_and(|token| token.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(End::Cancelled { delivery: self.give_up() });
+        }
+        let Some(deadline) = self.manner.deadline else { return Poll::Pending };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline.into())));
+        ready!(timer.as_mut().poll(cx));
+        let after = self.limit.unwrap_or_default();
+        Poll::Ready(End::Deadline { after, delivery: self.give_up() })
+    }
+
+    /// Encodes the message, unless the peer would not take it anyway.
+    fn start(&mut self) -> Result<(), Ended<M>> {
+        let Stage::New(_) = &self.stage else { return Ok(()) };
+        let Stage::New(message) = std::mem::replace(&mut self.stage, Stage::Done) else {
+            unreachable!("looked at above");
+        };
+        self.inherit();
+        if self.limit.is_some_and(|limit| limit.is_zero()) {
+            return Err(End::Deadline { after: Duration::ZERO, delivery: Delivery::NotSent });
+        }
+        let Some(conn) = self.caller.conn() else { return Err(End::Lost(Delivery::NotSent)) };
+        match conn.admits::<M>() {
+            Admission::Handled => {}
+            Admission::NoHandler => return Err(End::Unsupported),
+            Admission::Mismatch(mismatch) => return Err(End::ShapeMismatch(mismatch)),
+        }
+        let payload = encoded(conn, &message)?;
+        self.stage = Stage::Calling(conn.call(MessageId::of(M::NAME), payload, self.manner.clone()));
+        Ok(())
+    }
+
+    /// Within a handler, its own deadline and trace hold for its calls too.
+    fn inherit(&mut self) {
+        let ambient = self.caller.ambient();
+        let now = Instant::now();
+        let own = self.limit.and_then(|limit| now.checked_add(limit));
+        let deadline = own.into_iter().chain(ambient.deadline).min();
+        self.manner.deadline = deadline;
+        if deadline != own {
+            self.limit = deadline.map(|deadline| deadline.saturating_duration_since(now));
+        }
+        self.manner.trace = ambient.trace;
+    }
+
+    /// Stops waiting. How far the call had come.
+    fn give_up(&mut self) -> Delivery {
+        let Stage::Calling(calling) = &mut self.stage else { return Delivery::NotSent };
+        if let (CancelMode::KillAfter(grace), Some(call)) = (self.mode, calling.id()) {
+            // Before the child is told, so that its answer finds the sentence.
+            self.caller.condemn(call, grace);
+        }
+        let delivery = calling.give_up();
+        self.stage = Stage::Done;
+        delivery
+    }
+}
+
+impl<M: Message, C: Caller> Drop for Asking<M, C> {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+fn encoded<M: Message>(conn: &Conn, message: &M) -> Result<Vec<u8>, Ended<M>> {
+    let payload = encode::<CodecOf<M>, M>(message).map_err(|error| End::BadMessage(error.to_string()))?;
+    let (bytes, max) = (payload.len(), conn.max_message());
+    if bytes > max {
+        recycle(payload);
+        return Err(End::BadMessage(format!("it has {bytes} bytes, the receiver's limit `max_message` is {max}")));
+    }
+    Ok(payload)
+}
+
+fn reply<M: Message>(outcome: CallOutcome) -> Result<Reply<M>, Ended<M>> {
+    Err(match outcome {
+        CallOutcome::Answer(bytes) => {
+            return CodecOf::<M>::decode(&bytes).map_err(|error| End::BadReply(error.to_string()));
+        }
+        CallOutcome::Declined(bytes) => match CodecOf::<M>::decode(&bytes) {
+            Ok(error) => End::App(error),
+            Err(error) => End::BadReply(error.to_string()),
+        },
+        CallOutcome::Failed(Failure::Unsupported) => End::Unsupported,
+        CallOutcome::Failed(Failure::BadMessage(reason)) => End::BadMessage(reason),
+        CallOutcome::Failed(Failure::Panicked(panic)) => End::Panicked(panic),
+        CallOutcome::Failed(Failure::BadAnswer(reason)) => End::BadReply(reason),
+        CallOutcome::Failed(failure) => End::BadReply(format!("an unknown failure: {failure:?}")),
+        CallOutcome::Lost(delivery) => End::Lost(delivery),
+    })
+}

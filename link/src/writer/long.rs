@@ -1,0 +1,198 @@
+//! Payloads too long for one frame: each chunk leaves behind whatever short frames wait, one payload after another has
+//! its turn, so that neither a short frame nor another long one waits for more than a chunk.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use kinfolk_protocol::{CallId, Flags, Header, Kind, MAX_LONG, MessageId, WHOLE};
+
+/// Frames that must not overtake each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// None but those of its own queue.
+    Free,
+    /// One-way messages: their order is promised.
+    Messages,
+    /// What we say about a call of ours.
+    Call(CallId),
+    /// What we answer to a call of the peer's: items, then the end.
+    Answer(CallId),
+    /// After everything long: the peer leaves when it reads it.
+    Last,
+}
+
+impl Order {
+    pub(super) fn of(header: &Header) -> Self {
+        match header.kind {
+            Kind::Message => Self::Messages,
+            Kind::Call | Kind::Cancel => Self::Call(header.call),
+            Kind::Credit if header.call != CallId::NONE => Self::Call(header.call),
+            Kind::Item | Kind::Reply | Kind::Declined | Kind::Failed | Kind::Started | Kind::Stopped => {
+                Self::Answer(header.call)
+            }
+            Kind::Drain => Self::Last,
+            _ => Self::Free,
+        }
+    }
+}
+
+/// A frame that waits for a long one before it.
+#[derive(Debug)]
+pub(super) struct Follower {
+    pub(super) header: Header,
+    pub(super) payload: Vec<u8>,
+}
+
+/// A payload on its way.
+#[derive(Debug)]
+pub(super) struct Long {
+    id: u64,
+    header: Header,
+    order: Order,
+    /// On the wire, once it was announced.
+    number: Option<CallId>,
+    /// In front of the payload, until the first chunk took it.
+    front: Vec<u8>,
+    /// What has not left.
+    rest: Bytes,
+    followers: VecDeque<Follower>,
+}
+
+/// A chunk with the headers in front of it.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) head: Vec<u8>,
+    pub(super) part: Bytes,
+    /// The payload it was the last of, and what waited for it.
+    pub(super) done: Option<(u64, VecDeque<Follower>)>,
+}
+
+/// What came of giving a long payload up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    /// There was none.
+    Nothing,
+    /// The peer has seen nothing of it.
+    Unseen,
+    /// The peer has seen some of it, and is to be told this.
+    Begun(Header),
+}
+
+/// All long payloads of one direction.
+#[derive(Debug, Default)]
+pub(super) struct Longs {
+    /// In the order of their turns; those announced come first.
+    active: VecDeque<Long>,
+    later: VecDeque<Long>,
+    pushed: u64,
+    announced: u64,
+    bytes: usize,
+}
+
+impl Longs {
+    pub(super) fn is_empty(&self) -> bool {
+        self.active.is_empty()
+    }
+
+    /// Bytes that have not been handed out.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Drops all, and says which they were.
+    pub(super) fn clear(&mut self) -> Vec<u64> {
+        self.bytes = 0;
+        self.active.drain(..).chain(self.later.drain(..)).map(|long| long.id).collect()
+    }
+
+    /// Takes a payload; the number that comes back tells it from others.
+    pub(super) fn push(&mut self, header: &Header, front: &[u8], payload: Vec<u8>) -> u64 {
+        self.pushed += 1;
+        self.bytes += front.len() + payload.len();
+        let header = Header { flags: header.flags.with(Flags::LONG), ..*header };
+        let long = Long {
+            id: self.pushed,
+            header,
+            order: Order::of(&header),
+            number: None,
+            front: front.to_vec(),
+            rest: Bytes::from(payload),
+            followers: VecDeque::new(),
+        };
+        let queue = if self.active.len() < MAX_LONG { &mut self.active } else { &mut self.later };
+        queue.push_back(long);
+        self.pushed
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Long> {
+        self.active.iter_mut().chain(&mut self.later)
+    }
+
+    /// True if the payload has not been handed out whole.
+    pub(super) fn holds(&self, id: u64) -> bool {
+        self.active.iter().chain(&self.later).any(|long| long.id == id)
+    }
+
+    /// Where frames of this order have to wait, if they have to.
+    pub(super) fn blocking(&mut self, order: Order) -> Option<&mut VecDeque<Follower>> {
+        match order {
+            Order::Free => None,
+            // Whoever is last to have its turn is last to finish, nearly; what is missing waits again.
+            Order::Last => self.all().last().map(|long| &mut long.followers),
+            order => self.all().find(|long| long.order == order).map(|long| &mut long.followers),
+        }
+    }
+
+    /// The next chunk, of whoever's turn it is.
+    pub(super) fn next(&mut self) -> Option<Chunk> {
+        let mut long = self.active.pop_front()?;
+        let mut head = Vec::new();
+        let number = long.number.unwrap_or_else(|| {
+            self.announced += 1;
+            head.extend_from_slice(&long.header.encode());
+            CallId::from_bits(self.announced)
+        });
+        long.number = Some(number);
+        let front = std::mem::take(&mut long.front);
+        let part = long.rest.split_to(long.rest.len().min(WHOLE as usize - front.len()));
+        let length = front.len() + part.len();
+        head.extend_from_slice(&Header::of_call(Kind::Chunk, number, length as u32).encode());
+        head.extend_from_slice(&front);
+        self.bytes -= length;
+        if !long.rest.is_empty() {
+            self.active.push_back(long);
+            return Some(Chunk { head, part, done: None });
+        }
+        self.promote();
+        Some(Chunk { head, part, done: Some((long.id, long.followers)) })
+    }
+
+    fn promote(&mut self) {
+        while self.active.len() < MAX_LONG {
+            let Some(next) = self.later.pop_front() else { return };
+            self.active.push_back(next);
+        }
+    }
+
+    /// Gives up the payload of this order, and what waits for it.
+    pub(super) fn give_up(&mut self, order: Order) -> GivenUp {
+        let found = |queue: &VecDeque<Long>| queue.iter().position(|long| long.order == order);
+        let long = match found(&self.active) {
+            Some(at) => self.active.remove(at),
+            None => found(&self.later).and_then(|at| self.later.remove(at)),
+        };
+        let Some(long) = long else { return GivenUp::Nothing };
+        self.bytes -= long.front.len() + long.rest.len();
+        self.promote();
+        match long.number {
+            None => GivenUp::Unseen,
+            Some(number) => GivenUp::Begun(Header {
+                kind: Kind::Chunk,
+                flags: Flags::ABANDONED,
+                call: number,
+                message: MessageId::NONE,
+                length: 0,
+            }),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The order, the turns and the counting of what waits to be written.
+
+use kinfolk_protocol::{Flags, HEADER_LEN};
+
+use super::*;
+use crate::memory::Memory;
+
+fn queue() -> Queue {
+    Queue::new(Arc::new(Memory::pair(0).0))
+}
+
+fn push(queue: &mut Queue, payload: &[u8]) -> Mark {
+    queue.push(&Header::control(Kind::Message, payload.len() as u32), &[], &mut payload.to_vec())
+}
+
+/// Writes at most `step` bytes at a time and returns all that came out.
+fn flush(queue: &mut Queue, step: usize) -> (Vec<u8>, usize) {
+    let (mut out, mut calls) = (Vec::new(), 0);
+    while let Some(batch) = queue.take() {
+        let bytes: Vec<u8> = batch.with_slices(|slices| slices.iter().flat_map(|s| s.to_vec()).take(step).collect());
+        queue.put_back(batch, bytes.len());
+        out.extend_from_slice(&bytes);
+        calls += 1;
+    }
+    (out, calls)
+}
+
+#[test]
+fn many_small_frames_leave_in_one_write() {
+    let mut queue = queue();
+    for _ in 0..1_000 {
+        push(&mut queue, &[1; 32]);
+    }
+    assert_eq!(queue.frames.len(), 1_000);
+    let (out, calls) = flush(&mut queue, usize::MAX);
+    assert_eq!((out.len(), calls), (1_000 * (HEADER_LEN + 32), 1));
+    assert!(queue.is_empty());
+}
+
+#[test]
+fn the_order_survives_partial_writes_and_pushes_between_them() {
+    for step in [1, 13, 24, 100, 40_000] {
+        let mut queue = queue();
+        let mut expected = Vec::new();
+        let mut out = Vec::new();
+        for round in 0..6_u8 {
+            let payload = vec![round; if round % 2 == 0 { 5 } else { OWN_BUFFER + 3 }];
+            expected.extend_from_slice(&Header::control(Kind::Message, payload.len() as u32).encode());
+            expected.extend_from_slice(&payload);
+            push(&mut queue, &payload);
+            let batch = queue.take().expect("something waits");
+            assert!(queue.take().is_none(), "one flusher at a time");
+            let part: Vec<u8> = batch.with_slices(|s| s.iter().flat_map(|s| s.to_vec()).take(step).collect());
+            queue.put_back(batch, part.len());
+            out.extend_from_slice(&part);
+        }
+        out.extend_from_slice(&flush(&mut queue, step).0);
+        assert!(out == expected, "in steps of {step}");
+        assert_eq!((queue.bytes(), queue.written), (0, expected.len() as u64));
+    }
+}
+
+#[test]
+fn messages_take_no_room_from_calls_and_what_is_written_is_not_counted() {
+    let mut queue = queue();
+    for _ in 0..10_000 {
+        push(&mut queue, &[1; 1_000]);
+    }
+    assert_eq!(queue.occupied(), Occupied::default());
+    queue.push(&Header::control(Kind::Call, 5), &[], &mut vec![0; 5]);
+    queue.push(&Header::control(Kind::Reply, 6), &[], &mut vec![0; 6]);
+    assert_eq!(queue.occupied(), Occupied { items: 2, bytes: 2 * HEADER_LEN + 11, long: 0 });
+    // All but the last byte: one frame is still on its way, however many buffers there were.
+    let all = queue.bytes();
+    let mut left = all - 1;
+    while left > 0 {
+        let batch = queue.take().unwrap();
+        let written = left.min(batch.len() as usize);
+        queue.put_back(batch, written);
+        left -= written;
+    }
+    assert_eq!(queue.occupied(), Occupied { items: 1, bytes: HEADER_LEN + 6, long: 0 });
+    assert_eq!(flush(&mut queue, usize::MAX).0.len(), 1);
+    assert_eq!((queue.occupied(), queue.frames.len()), (Occupied::default(), 0));
+}
+
+#[test]
+fn neither_a_large_nor_a_long_payload_is_copied() {
+    for (length, slice) in [(OWN_BUFFER, 1), (WHOLE as usize + 1, 1)] {
+        let mut queue = queue();
+        let mut payload = vec![3; length];
+        let address = payload.as_ptr();
+        queue.push(&Header::control(Kind::Message, length as u32), &[], &mut payload);
+        let batch = queue.take().unwrap();
+        assert!(payload.is_empty());
+        batch.with_slices(|slices| assert_eq!(slices[slice].as_ptr(), address));
+    }
+}
+
+#[test]
+fn what_is_closed_takes_nothing_and_tells_what_may_have_left() {
+    let mut queue = queue();
+    let first = push(&mut queue, b"first");
+    let batch = queue.take().unwrap();
+    assert!(queue.has_left(first), "the peer may have it although the call has not returned");
+    let all = batch.len() as usize;
+    queue.put_back(batch, all);
+    let long = queue.push(&Header::control(Kind::Call, 1), &[], &mut vec![1; 2 * WHOLE as usize]);
+    let batch = queue.take().unwrap();
+    let all = batch.len() as usize;
+    queue.put_back(batch, all);
+    let second = push(&mut queue, b"second");
+    queue.close();
+    assert!(queue.has_left(first) && !queue.has_left(second) && !queue.has_left(long));
+    assert!(queue.take().is_none() && queue.is_empty());
+}
+
+/// The frames in a stream, chunks as their number and length.
+fn parse(mut bytes: &[u8]) -> Vec<(Kind, u64, usize)> {
+    let mut frames = Vec::new();
+    while !bytes.is_empty() {
+        let header = Header::decode(bytes.first_chunk().unwrap(), u32::MAX).unwrap();
+        let long = header.flags.has(Flags::LONG);
+        let length = if long { 0 } else { header.length as usize };
+        frames.push((header.kind, header.call.to_bits(), header.length as usize));
+        bytes = &bytes[HEADER_LEN + length..];
+    }
+    frames
+}
+
+fn call(id: u64, length: usize) -> Header {
+    Header::of_call(Kind::Call, kinfolk_protocol::CallId::from_bits(id), length as u32)
+}
+
+const CHUNK: usize = WHOLE as usize;
+
+#[test]
+fn short_frames_overtake_long_ones_which_take_turns() {
+    let mut queue = queue();
+    queue.push(&call(1, 2 * CHUNK), &[], &mut vec![1; 2 * CHUNK]);
+    queue.push(&call(2, CHUNK + 1), b"front", &mut vec![2; CHUNK - 4]);
+    let mut out = Vec::new();
+    for short in 3..6 {
+        queue.push(&call(short, 4), &[], &mut vec![3; 4]);
+        let batch = queue.take().unwrap();
+        out.extend(batch.with_slices(|slices| slices.iter().flat_map(|s| s.to_vec()).collect::<Vec<u8>>()));
+        let all = batch.len() as usize;
+        queue.put_back(batch, all);
+    }
+    out.extend(flush(&mut queue, usize::MAX).0);
+    let expected = [
+        (Kind::Call, 3, 4),
+        (Kind::Call, 1, 2 * CHUNK),
+        (Kind::Chunk, 1, CHUNK),
+        (Kind::Call, 4, 4),
+        (Kind::Call, 2, CHUNK + 1),
+        (Kind::Chunk, 2, CHUNK),
+        (Kind::Call, 5, 4),
+        (Kind::Chunk, 1, CHUNK),
+        (Kind::Chunk, 2, 1),
+    ];
+    assert_eq!(parse(&out), expected);
+    assert_eq!((queue.bytes(), queue.occupied().long, queue.is_empty()), (0, 0, true));
+}
+
+#[test]
+fn what_belongs_together_keeps_its_order_behind_a_long_frame() {
+    let mut queue = queue();
+    let message = |length: usize| Header::control(Kind::Message, length as u32);
+    queue.push(&message(CHUNK + 7), &[], &mut vec![0; CHUNK + 7]);
+    queue.push(&message(1), &[], &mut vec![1; 1]);
+    queue.push(&message(CHUNK + 9), &[], &mut vec![2; CHUNK + 9]);
+    queue.push(&message(2), &[], &mut vec![3; 2]);
+    queue.push(&Header::control(Kind::Drain, 0), &[], &mut Vec::new());
+    queue.push(&Header::control(Kind::Credit, 3), &[], &mut vec![4; 3]);
+    let frames = parse(&flush(&mut queue, 10_000).0);
+    let expected = [
+        (Kind::Credit, 0, 3),
+        (Kind::Message, 0, CHUNK + 7),
+        (Kind::Chunk, 1, CHUNK),
+        (Kind::Chunk, 1, 7),
+        (Kind::Message, 0, 1),
+        (Kind::Message, 0, CHUNK + 9),
+        (Kind::Chunk, 2, CHUNK),
+        (Kind::Chunk, 2, 9),
+        (Kind::Message, 0, 2),
+        (Kind::Drain, 0, 0),
+    ];
+    assert_eq!(frames, expected);
+}
+
+#[test]
+fn a_long_frame_can_be_given_up_and_the_peer_is_told_if_it_has_seen_some() {
+    let mut queue = queue();
+    let order = |id| Order::of(&call(id, 0));
+    queue.push(&call(1, 2 * CHUNK), &[], &mut vec![1; 2 * CHUNK]);
+    queue.push(&call(2, 2 * CHUNK), &[], &mut vec![1; 2 * CHUNK]);
+    assert_eq!(queue.give_up(order(2)), GivenUp::Unseen);
+    let batch = queue.take().unwrap();
+    let all = batch.len() as usize;
+    queue.put_back(batch, all);
+    assert!(matches!(queue.give_up(order(1)), GivenUp::Begun(_)));
+    assert_eq!(queue.give_up(order(1)), GivenUp::Nothing);
+    let rest = flush(&mut queue, usize::MAX).0;
+    assert_eq!(parse(&rest), [(Kind::Chunk, 1, 0)]);
+    assert!(Header::decode(rest.first_chunk().unwrap(), 0).unwrap().flags.has(Flags::ABANDONED));
+    assert_eq!((queue.bytes(), queue.occupied().long), (0, 0));
+}
+
+#[test]
+fn only_so_many_long_frames_are_under_way_at_once() {
+    let mut queue = queue();
+    for id in 0..2 * kinfolk_protocol::MAX_LONG as u64 {
+        queue.push(&call(id, CHUNK + 1), &[], &mut vec![1; CHUNK + 1]);
+    }
+    let (mut open, mut most) = (0_usize, 0);
+    for (kind, _, length) in parse(&flush(&mut queue, usize::MAX).0) {
+        open = if kind == Kind::Call { open + 1 } else { open - usize::from(length == 1) };
+        most = most.max(open);
+    }
+    assert_eq!((open, most), (0, kinfolk_protocol::MAX_LONG));
+}
