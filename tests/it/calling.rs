@@ -66,7 +66,7 @@ async fn a_deadline_ends_a_call_whatever_the_child_does() {
     let limit = Duration::from_millis(50);
     let error = within(child.request(Nap(600_000)).deadline(limit)).await.unwrap_err();
     assert!(error.is_deadline(), "{error:?}");
-    assert_eq!(error.to_string(), "call `Nap` to child `one` was not answered within 50ms (its handler had begun)");
+    assert!(error.to_string().starts_with("call `Nap` to child `one` was not answered within 50ms"), "{error}");
     // The child was told, and its handler dropped.
     let mut cancelled = 0;
     while cancelled == 0 {
