@@ -4,11 +4,17 @@
 pub use kinfolk_link::{
     CancelMode, Delivery, Misbehaviour, Peer, SendCause, SendError, Sending, ShapeMismatch, Signal, Usage,
 };
+#[cfg(feature = "bincode")]
+pub use kinfolk_protocol::Bincode;
+#[cfg(feature = "json")]
+pub use kinfolk_protocol::Json;
+#[cfg(feature = "postcard")]
+pub use kinfolk_protocol::Postcard;
 pub use kinfolk_protocol::{
-    Answer, Answered, Bincode, Broken, Call, Cancelled, ChildName, Codec, CodecError, Contract, Direction, ErrorOf,
-    Failure, Fault, FrameError, Limits, LimitsError, Message, MessageId, NameError, Never, OneWay, Outline, PanicInfo,
-    Payload, Progress, Protocol, Refusal, Reply, Shape, Sketch, Streamed, Streaming, ToChild, ToParent, Towards,
-    Unanswered, Untaken, Version, WireError,
+    Answer, Answered, Broken, Call, Cancelled, ChildName, Codec, CodecError, Contract, Direction, ErrorOf, Failure,
+    Fault, FrameError, Limits, LimitsError, Message, MessageId, NameError, Never, OneWay, Outline, PanicInfo, Payload,
+    Progress, Protocol, Refusal, Reply, Shape, Sketch, Streamed, Streaming, ToChild, ToParent, Towards, Unanswered,
+    Untaken, Version, WireError,
 };
 
 /// The parent's side: start children, send and request, follow their events.

@@ -3,7 +3,8 @@
 //! Nothing here knows a descriptor, a clock or a runtime. A *protocol crate*, the one a parent and its child programs
 //! share, needs only this: a [`Protocol`] tag and one [`Message`] impl per message type.
 //!
-//! ```
+#![cfg_attr(feature = "bincode", doc = "```")]
+#![cfg_attr(not(feature = "bincode"), doc = "```ignore")]
 //! use kinfolk_protocol::{Bincode, Call, Message, OneWay, Protocol, ToChild, ToParent, Version};
 //! use serde::{Deserialize, Serialize};
 //!
@@ -65,7 +66,13 @@ mod limits;
 mod name;
 mod version;
 
-pub use codec::{Bincode, Codec, CodecError};
+#[cfg(feature = "bincode")]
+pub use codec::Bincode;
+#[cfg(feature = "json")]
+pub use codec::Json;
+#[cfg(feature = "postcard")]
+pub use codec::Postcard;
+pub use codec::{Codec, CodecError};
 pub use context::{Context, Trace};
 pub use failure::{Failure, PanicInfo};
 pub use fault::{Cancelled, Fault};
@@ -84,3 +91,4 @@ pub use session::{Broken, Closing, Grant, ItemRoom, Session, Settled, Untaken};
 pub use shape::{Outline, Shape, Sketch};
 pub use version::Version;
 pub use wire::WireError;
+

@@ -1,17 +1,49 @@
 //! How payloads become bytes: chosen per protocol, announced in the handshake.
 
+#[cfg(feature = "bincode")]
 mod bincode;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "postcard")]
+mod postcard;
+
+#[cfg(any(feature = "bincode", feature = "json", feature = "postcard"))]
+mod bounded;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+#[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
+#[cfg(feature = "json")]
+pub use self::json::Json;
+#[cfg(feature = "postcard")]
+pub use self::postcard::Postcard;
 
 /// How the payloads of a protocol become bytes and values again.
 ///
 /// The methods are generic, so a protocol's codec is called directly, never through a table. Frames and the handshake
 /// do not use it: two sides with different codecs can still tell each other so.
+///
+/// There are `Bincode` (feature `bincode`, on by default), `Postcard` (feature `postcard`) and `Json` (feature `json`);
+/// a protocol may bring its own.
+///
+/// # Evolution
+///
+/// `Bincode` and `Postcard` are positional: fields are told apart by their order alone, and a changed type is misread,
+/// not always refused. With them a new minor version of a protocol may add message types, but never a field to a type
+/// there is, nor a variant to an enum the other side reads. `Json` names its fields, so they may be added.
+///
+/// # Limits
+///
+/// What a hostile process sends ends in a [`CodecError`], not in a panic, an overflowed stack or exhausted memory. The
+/// three codecs decode
+/// - at most 128 values within one another, where an `Option`, an enum and a newtype are a level each;
+/// - at most one element of a sequence or map per byte received, and 65,536 besides, for elements that have no bytes;
+/// - into memory in proportion to the bytes received.
+///
+/// Encoding has no such limits: a deeper value can be sent, and is refused by the side that receives it.
 pub trait Codec: Send + Sync + 'static {
     /// Its name, compared when a child starts: 1 to 255 bytes. Change it with the bytes.
     const NAME: &'static str;
@@ -73,3 +105,15 @@ pub enum CodecError {
         left: usize,
     },
 }
+
+#[cfg(any(feature = "bincode", feature = "json", feature = "postcard"))]
+impl CodecError {
+    /// The error of a `T` that `C` cannot express, in the codec's own words.
+    fn encode<C: Codec, T>(reason: &impl ToString) -> Self {
+        Self::Encode { codec: C::NAME, type_name: std::any::type_name::<T>(), reason: reason.to_string() }
+    }
+}
+
+#[cfg(test)]
+#[cfg(any(feature = "bincode", feature = "json", feature = "postcard"))]
+mod tests;

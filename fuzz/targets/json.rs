@@ -1,0 +1,4 @@
+//! Arbitrary bytes as payloads in `Json`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| kinfolk_fuzz::decode_as_everything::<kinfolk_protocol::Json>(bytes));

@@ -1,0 +1,4 @@
+//! Arbitrary bytes as payloads in `Postcard`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| kinfolk_fuzz::decode_as_everything::<kinfolk_protocol::Postcard>(bytes));
