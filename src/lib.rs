@@ -9,6 +9,9 @@ pub use kinfolk_protocol::{
     Unanswered, Untaken, Version, WireError,
 };
 
+#[cfg(all(feature = "macros", feature = "child"))]
+pub use kinfolk_macros::child;
+
 /// The parent's side: start children, send and request, follow their events.
 #[cfg(feature = "parent")]
 pub mod parent {

@@ -79,3 +79,6 @@ pub use session::{Broken, Closing, Grant, Session, Settled, Untaken};
 pub use shape::{Outline, Shape, Sketch};
 pub use version::Version;
 pub use wire::WireError;
+
+#[cfg(feature = "derive")]
+pub use kinfolk_macros::{Message, Shape};
