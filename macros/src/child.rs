@@ -1,8 +1,7 @@
 //! `#[kinfolk::child]`: a child's `main`, written as the worker that it runs.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{FnArg, ItemFn, ReturnType, Visibility};
 
 use crate::errors::Errors;
@@ -19,22 +18,32 @@ pub(crate) fn expand(arguments: &TokenStream, item: TokenStream) -> TokenStream 
         }
         Err(error) => return error.into_compile_error(),
     };
-    let built = check(arguments, &worker).and_then(|()| place::facade()).map(|facade| {
-        let at = worker.sig.output.span();
-        quote_spanned!(at=> #facade::child::main)
-    });
     let (attributes, visibility, name) = (&worker.attrs, &worker.vis, &worker.sig.ident);
-    let body = match built {
-        Ok(main) => {
-            let inner = ItemFn { attrs: Vec::new(), vis: Visibility::Inherited, ..worker.clone() };
-            quote! { #inner #main(#name) }
+    let code = quote!(::std::process::ExitCode);
+    match check(arguments, &worker).and_then(|()| place::facade()) {
+        Ok(facade) => {
+            let body = body(&worker, &facade);
+            quote! { #(#attributes)* #visibility fn #name() -> #code { #body } }
         }
         Err(error) => {
-            let error = error.into_compile_error();
-            return quote! { #error #visibility fn #name() -> ::std::process::ExitCode { ::std::process::ExitCode::FAILURE } };
+            let mistakes = error.into_compile_error();
+            quote! { #mistakes #visibility fn #name() -> #code { #code::FAILURE } }
         }
+    }
+}
+
+/// The worker, and the call that becomes a child and runs it. A closure stands between the two, since the compiler
+/// would otherwise suggest one, in the middle of the user's signature.
+fn body(worker: &ItemFn, facade: &TokenStream) -> TokenStream {
+    let inner = ItemFn { attrs: Vec::new(), vis: Visibility::Inherited, ..worker.clone() };
+    let output = match &worker.sig.output {
+        ReturnType::Type(_, of) => of.to_token_stream(),
+        ReturnType::Default => TokenStream::new(),
     };
-    quote! { #(#attributes)* #visibility fn #name() -> ::std::process::ExitCode { #body } }
+    let (output, input) = (place::of(&output), place::of(&worker.sig.inputs));
+    let (facade, name, me) = (place::at(output, facade), &worker.sig.ident, Ident::new("me", input));
+    let call = quote_spanned!(output=> #facade::child::main(|#me| #name(#me)));
+    quote! { #inner #call }
 }
 
 fn check(arguments: &TokenStream, worker: &ItemFn) -> syn::Result<()> {

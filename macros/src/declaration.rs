@@ -1,8 +1,10 @@
 //! What `#[message(..)]` above a type says.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenTree};
 use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
+use syn::parse::ParseStream;
+use syn::parse::discouraged::Speculative;
 use syn::{Attribute, DeriveInput, LitStr, Path, Token, Type};
 
 use crate::errors::Errors;
@@ -18,8 +20,8 @@ const MAX_NAME: usize = 255;
 
 /// A message type as its attributes declare it.
 pub(crate) struct Declaration {
-    /// `ToChild` or `ToParent`, with the span of the key.
-    pub(crate) direction: Ident,
+    /// `ToChild` or `ToParent`.
+    pub(crate) direction: &'static str,
     pub(crate) protocol: Type,
     pub(crate) contract: Contract,
     pub(crate) name: String,
@@ -49,6 +51,8 @@ pub(crate) struct Written {
     idempotent: Option<Ident>,
     name: Option<(Ident, LitStr)>,
     at: Option<(Ident, Path)>,
+    /// True if an attribute could not be read to its end, so that what is missing may be there.
+    is_cut: bool,
 }
 
 impl Declaration {
@@ -70,7 +74,7 @@ impl Written {
         let mut written = Self::default();
         for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("message")) {
             let read = attribute.parse_nested_meta(|meta| written.key(&meta, errors));
-            errors.take(read);
+            written.is_cut |= errors.take(read).is_none();
         }
         written
     }
@@ -87,7 +91,7 @@ impl Written {
     }
 
     fn key(&mut self, meta: &ParseNestedMeta<'_>, errors: &mut Errors) -> syn::Result<()> {
-        let Some(key) = meta.path.get_ident() else { return Err(unknown(meta)) };
+        let key = meta.path.require_ident()?;
         let is_twice = match key.to_string().as_str() {
             name if TYPES.contains(&name) => {
                 let value = type_after(meta, key)?;
@@ -108,7 +112,10 @@ impl Written {
                 self.opaque(meta, errors)?;
                 is_twice
             }
-            _ => return Err(unknown(meta)),
+            _ => {
+                errors.at(key, format!("unknown key: there are {KNOWN}"));
+                return skip_value(meta.input);
+            }
         };
         if is_twice {
             errors.at(key, format!("`{key}` is given twice"));
@@ -138,17 +145,18 @@ impl Written {
         }
     }
 
-    fn direction(&mut self, ident: &Ident, errors: &mut Errors) -> Option<(Ident, Type)> {
+    fn direction(&mut self, ident: &Ident, errors: &mut Errors) -> Option<(&'static str, Type)> {
         let (child, parent) = (self.take("to_child"), self.take("to_parent"));
         match (child, parent) {
-            (Some((key, protocol)), None) => Some((Ident::new("ToChild", key.span()), protocol)),
-            (None, Some((key, protocol))) => Some((Ident::new("ToParent", key.span()), protocol)),
+            (Some((_, protocol)), None) => Some(("ToChild", protocol)),
+            (None, Some((_, protocol))) => Some(("ToParent", protocol)),
             (Some(_), Some((key, _))) => {
                 let text =
                     "a message travels one way: keep `to_child` or `to_parent`. What travels both ways is two types";
                 errors.at(key, text);
                 None
             }
+            (None, None) if self.is_cut => None,
             (None, None) => {
                 let text = format!(
                     "which way does `{ident}` travel? Write `#[message(to_child = YourProtocol)]` or \
@@ -209,21 +217,31 @@ impl Written {
     }
 }
 
-fn unknown(meta: &ParseNestedMeta<'_>) -> syn::Error {
-    syn::Error::new_spanned(&meta.path, format!("unknown key: there are {KNOWN}"))
+/// Passes over what follows a key that means nothing, to what follows that.
+fn skip_value(input: ParseStream<'_>) -> syn::Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        let ahead = input.fork();
+        if ahead.parse::<Type>().is_ok() {
+            // A type may hold commas of its own.
+            input.advance_to(&ahead);
+        } else {
+            input.parse::<TokenTree>()?;
+        }
+    }
+    Ok(())
 }
 
 fn type_after(meta: &ParseNestedMeta<'_>, key: &Ident) -> syn::Result<Type> {
-    if !meta.input.peek(Token![=]) {
-        return Err(meta.error(format!("write `{key} = SomeType`")));
+    let wanted = if key == "to_child" || key == "to_parent" { "YourProtocol" } else { "SomeType" };
+    let missing = || meta.error(format!("write `{key} = {wanted}`"));
+    let input = meta.value().map_err(|_| missing())?;
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(missing());
     }
-    let input = meta.value()?;
     if input.peek(LitStr) {
         let quoted: LitStr = input.parse()?;
-        return Err(syn::Error::new_spanned(
-            &quoted,
-            format!("write the type without quotes: `{key} = {}`", quoted.value()),
-        ));
+        let text = format!("write the type without quotes: `{key} = {}`", quoted.value());
+        return Err(syn::Error::new_spanned(&quoted, text));
     }
     input.parse()
 }

@@ -1,7 +1,7 @@
 //! `#[derive(Message)]`: the impls of `Message` and `Shape`.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Ident, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::{DeriveInput, GenericParam, Generics, Type};
 
 use crate::declaration::{Contract, Declaration, Part};
@@ -27,13 +27,13 @@ pub(crate) fn derive(input: &DeriveInput) -> syn::Result<TokenStream> {
 fn implementation(input: &DeriveInput, declaration: &Declaration, traits: &TokenStream) -> TokenStream {
     let Declaration { direction, protocol, contract, name, is_idempotent, .. } = declaration;
     let (ident, sketch) = (&input.ident, sketch());
-    let contract_type = contract.tokens(traits);
     let answers = contract.outline(traits).statements();
+    let (to, contract) = (towards(direction, protocol, traits), contract.tokens(traits));
     quote! {
         #[automatically_derived]
         impl #traits::Message for #ident {
-            type To = #traits::#direction<#protocol>;
-            type Contract = #contract_type;
+            type To = #to;
+            type Contract = #contract;
             const NAME: &'static str = #name;
             const IDEMPOTENT: bool = #is_idempotent;
             fn outline(#sketch: &mut #traits::Sketch) {
@@ -42,6 +42,13 @@ fn implementation(input: &DeriveInput, declaration: &Declaration, traits: &Token
             }
         }
     }
+}
+
+/// The direction, where the user wrote the protocol: that is what may be wrong with it.
+fn towards(direction: &str, protocol: &Type, traits: &TokenStream) -> TokenStream {
+    let place = place::of(protocol);
+    let (traits, direction) = (place::at(place, traits), Ident::new(direction, place));
+    quote_spanned!(place=> #traits::#direction<#protocol>)
 }
 
 impl Contract {
@@ -55,11 +62,15 @@ impl Contract {
             Self::Call { reply, error: given, progress } => {
                 let (reply, error) = (&reply.of, error(given));
                 let progress = progress.as_ref().map(|Part { of, .. }| quote!(, #of));
-                quote!(#traits::Call<#reply, #error #progress>)
+                let place = place::of(reply);
+                let traits = place::at(place, traits);
+                quote_spanned!(place=> #traits::Call<#reply, #error #progress>)
             }
             Self::Streaming { item, error: given } => {
                 let (item, error) = (&item.of, error(given));
-                quote!(#traits::Streaming<#item, #error>)
+                let place = place::of(item);
+                let traits = place::at(place, traits);
+                quote_spanned!(place=> #traits::Streaming<#item, #error>)
             }
         }
     }

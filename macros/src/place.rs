@@ -3,6 +3,7 @@
 use proc_macro_crate::{FoundCrate, crate_name};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
+use syn::spanned::Spanned;
 
 /// The crate that has the traits, for a derive.
 ///
@@ -24,6 +25,20 @@ pub(crate) fn facade() -> syn::Result<TokenStream> {
     let text = "`kinfolk` is not in this crate's Cargo.toml: add it, or write `fn main() -> ExitCode` and call \
                 `child::main(worker)` in it, by the name it has here";
     find("kinfolk").ok_or_else(|| syn::Error::new(Span::call_site(), text))
+}
+
+/// Where `tokens` are, for generated code: errors about it are shown there, and lints about style are not.
+pub(crate) fn of(tokens: &impl Spanned) -> Span {
+    Span::call_site().located_at(tokens.span())
+}
+
+/// `path` as if it were written at `place`.
+pub(crate) fn at(place: Span, path: &TokenStream) -> TokenStream {
+    let moved = path.clone().into_iter().map(|mut token| {
+        token.set_span(token.span().located_at(place));
+        token
+    });
+    moved.collect()
 }
 
 fn find(package: &str) -> Option<TokenStream> {

@@ -30,7 +30,8 @@ use crate::name::fnv1a;
 #[diagnostic::on_unimplemented(
     message = "the shape of `{Self}` is not known",
     label = "it is part of a message",
-    note = "write `#[derive(Shape)]` on `{Self}`; if it is another crate's, mark the field with `#[message(opaque)]`, or a reply, error, progress or item type with `opaque(reply)` and so on"
+    note = "write `#[derive(Shape)]` above `{Self}`",
+    note = "if it is another crate's, write `#[message(opaque)]` before the field; for what comes back, `opaque(reply)` in the message's own `#[message(..)]`, or `error`, `progress` or `stream` in place of `reply`"
 )]
 pub trait Shape: 'static {
     /// Adds the shape of this type.
