@@ -17,6 +17,9 @@ pub use kinfolk_protocol::{
     Untaken, Version, WireError,
 };
 
+#[cfg(all(feature = "macros", feature = "child"))]
+pub use kinfolk_macros::child;
+
 /// The parent's side: start children, send and request, follow their events.
 #[cfg(feature = "parent")]
 pub mod parent {

@@ -92,3 +92,5 @@ pub use shape::{Outline, Shape, Sketch};
 pub use version::Version;
 pub use wire::WireError;
 
+#[cfg(feature = "derive")]
+pub use kinfolk_macros::{Message, Shape};

@@ -17,6 +17,11 @@ pub trait Payload: Serialize + DeserializeOwned + Send + 'static {}
 impl<T: Serialize + DeserializeOwned + Send + 'static> Payload for T {}
 
 /// What a kind of child program and its parent speak: a type without values that both sides name.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no protocol",
+    label = "it has no `Protocol` impl",
+    note = "a protocol is a type without values, as `pub enum {Self} {{}}`, with an `impl Protocol` that says its `NAME`, `VERSION`, `Init` and `Codec`"
+)]
 pub trait Protocol: Sized + Send + Sync + 'static {
     /// Its name, compared when a child starts: 1 to 255 bytes.
     const NAME: &'static str;
@@ -30,7 +35,13 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     const LIMITS: Limits = Limits::DEFAULT;
 }
 
-/// A type of message: which way it travels, and what comes back.
+/// A type of message: which way it travels, and what comes back. `#[derive(Message)]` writes it, with the feature
+/// `macros` of `kinfolk` or `derive` of `kinfolk-protocol`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a message",
+    label = "it has no `Message` impl",
+    note = "write `#[derive(Message)]` above it, and `#[message(to_child = YourProtocol)]` or `#[message(to_parent = YourProtocol)]`, with `reply = SomeType` if it is answered"
+)]
 pub trait Message: Payload {
     /// [`ToChild<P>`] or [`ToParent<P>`]: the protocol and the direction in one.
     type To: Direction;
@@ -57,7 +68,7 @@ mod sealed {
 /// Which way a message travels, and in which protocol: [`ToChild`] or [`ToParent`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no direction",
-    note = "write `type To = ToChild<YourProtocol>` or `type To = ToParent<YourProtocol>`"
+    note = "write `type To = ToChild<YourProtocol>` or `type To = ToParent<YourProtocol>`; with `#[derive(Message)]`, `#[message(to_child = YourProtocol)]` or `#[message(to_parent = YourProtocol)]`"
 )]
 pub trait Direction: sealed::Sealed + Send + 'static {
     /// The protocol the message belongs to.
@@ -92,7 +103,7 @@ impl<P: Protocol> fmt::Debug for ToParent<P> {
 #[diagnostic::on_unimplemented(
     message = "a message declared `{Self}` cannot travel `{D}`",
     label = "its `Message` impl says `To = {Self}`",
-    note = "the direction and the protocol are part of the message type: see `type To` in its `Message` impl"
+    note = "the direction and the protocol are part of the message type: see `#[message(to_child = ..)]` or `#[message(to_parent = ..)]` above it, or `type To` in its `Message` impl"
 )]
 pub trait Towards<D>: Direction {}
 impl<D: Direction> Towards<D> for D {}

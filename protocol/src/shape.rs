@@ -3,15 +3,20 @@
 
 use std::any::TypeId;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::ffi::OsString;
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::num::{
     NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroI128, NonZeroIsize, NonZeroU8, NonZeroU16, NonZeroU32,
-    NonZeroU64, NonZeroU128, NonZeroUsize,
+    NonZeroU64, NonZeroU128, NonZeroUsize, Saturating, Wrapping,
 };
-use std::path::PathBuf;
+use std::ops::{Bound, Range, RangeFrom, RangeInclusive, RangeTo};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, SystemTime};
 
 use crate::fault::Fault;
@@ -25,7 +30,8 @@ use crate::name::fnv1a;
 #[diagnostic::on_unimplemented(
     message = "the shape of `{Self}` is not known",
     label = "it is part of a message",
-    note = "write `#[derive(Shape)]` on `{Self}`; if it is another crate's, mark the field with `#[message(opaque)]`, or a reply, error, progress or item type with `opaque(reply)` and so on"
+    note = "write `#[derive(Shape)]` above `{Self}`",
+    note = "if it is another crate's, write `#[message(opaque)]` before the field; for what comes back, `opaque(reply)` in the message's own `#[message(..)]`, or `error`, `progress` or `stream` in place of `reply`"
 )]
 pub trait Shape: 'static {
     /// Adds the shape of this type.
@@ -114,9 +120,10 @@ atoms! {
     "i128": i128, NonZeroI128;
     "f32": f32;
     "f64": f64;
-    "String": String, str, PathBuf;
+    "String": String, str, PathBuf, Path;
     "()": ();
-    "OsString": OsString;
+    "OsString": OsString, OsStr;
+    "CString": CString, CStr;
     "Duration": Duration;
     "SystemTime": SystemTime;
     "IpAddr": IpAddr;
@@ -143,27 +150,73 @@ macro_rules! generic {
 }
 
 generic! {
-    [T] Box<T> => (T);
-    [T] Option<T> => ("Option<" T ">");
+    [T] [T] => ("[" T "]");
     [T] Vec<T> => ("[" T "]");
     [T] VecDeque<T> => ("[" T "]");
-    [T] Box<[T]> => ("[" T "]");
+    [T] LinkedList<T> => ("[" T "]");
     [T] BTreeSet<T> => ("[" T "]");
+    [T] BinaryHeap<T> => ("[" T "]");
     [K, V] BTreeMap<K, V> => ("{" K ": " V "}");
+    [T] Option<T> => ("Option<" T ">");
     [T, E] Result<T, E> => ("Result<" T ", " E ">");
-    [A] (A,) => ("(" A ")");
-    [A, B] (A, B) => ("(" A ", " B ")");
-    [A, B, C] (A, B, C) => ("(" A ", " B ", " C ")");
-    [A, B, C, D] (A, B, C, D) => ("(" A ", " B ", " C ", " D ")");
-    [A, B, C, D, E] (A, B, C, D, E) => ("(" A ", " B ", " C ", " D ", " E ")");
-    [A, B, C, D, E, F] (A, B, C, D, E, F) => ("(" A ", " B ", " C ", " D ", " E ", " F ")");
+    [T] Bound<T> => ("Bound<" T ">");
+    [T] Range<T> => ("Range<" T ">");
+    [T] RangeInclusive<T> => ("RangeInclusive<" T ">");
+    [T] RangeFrom<T> => ("RangeFrom<" T ">");
+    [T] RangeTo<T> => ("RangeTo<" T ">");
+    [T] Cell<T> => (T);
+    [T] Reverse<T> => (T);
+    [T] Saturating<T> => (T);
+    [T] Wrapping<T> => (T);
+    // With a comma, as in Rust: a struct round one value, which is a value of its own, is `(T)`.
+    [T] (T,) => ("(" T ",)");
 }
 
-impl Shape for Box<str> {
-    fn describe(sketch: &mut Sketch) {
-        sketch.text("String");
-    }
+macro_rules! tuples {
+    ($($first:ident $($rest:ident)+;)*) => {$(
+        impl<$first: Shape, $($rest: Shape),+> Shape for ($first, $($rest),+) {
+            fn describe(sketch: &mut Sketch) {
+                sketch.text("(");
+                sketch.of::<$first>();
+                $(
+                    sketch.text(", ");
+                    sketch.of::<$rest>();
+                )+
+                sketch.text(")");
+            }
+        }
+    )*};
 }
+
+tuples! {
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+    A B C D E F G;
+    A B C D E F G H;
+    A B C D E F G H I;
+    A B C D E F G H I J;
+    A B C D E F G H I J K;
+    A B C D E F G H I J K L;
+    A B C D E F G H I J K L M;
+    A B C D E F G H I J K L M N;
+    A B C D E F G H I J K L M N O;
+    A B C D E F G H I J K L M N O P;
+}
+
+macro_rules! holders {
+    ($($type:ident),+) => {$(
+        impl<T: Shape + ?Sized> Shape for $type<T> {
+            fn describe(sketch: &mut Sketch) {
+                sketch.of::<T>();
+            }
+        }
+    )+};
+}
+
+holders! { Box, Rc, Arc, Mutex, RefCell, RwLock }
 
 impl<T: Shape, S: 'static> Shape for HashSet<T, S> {
     fn describe(sketch: &mut Sketch) {

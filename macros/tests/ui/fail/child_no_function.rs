@@ -1,0 +1,6 @@
+//! The attribute goes above a function.
+
+#[kinfolk::child]
+struct Worker;
+
+fn main() {}

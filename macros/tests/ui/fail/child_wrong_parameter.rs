@@ -1,0 +1,13 @@
+//! What a worker takes is shown where it is written.
+#![allow(unused_imports, reason = "a macro that fails leaves them unused")]
+
+use kinfolk::child::{Me, Result};
+use thumbs::Thumbs;
+
+#[path = "../thumbs.rs"]
+mod thumbs;
+
+#[kinfolk::child]
+async fn main(me: Thumbs) -> Result {
+    match me {}
+}

@@ -1,0 +1,15 @@
+//! What is never answered has no error and no progress.
+#![allow(unused_imports, reason = "a macro that fails leaves them unused")]
+
+use kinfolk::Message;
+use serde::{Deserialize, Serialize};
+use thumbs::Thumbs;
+
+#[path = "../thumbs.rs"]
+mod thumbs;
+
+#[derive(Serialize, Deserialize, Message)]
+#[message(to_child = Thumbs, error = String, progress = u8)]
+struct Resize(u32);
+
+fn main() {}
