@@ -37,3 +37,9 @@ pub mod child {
         Asker, CallError, Cx, Job, Me, ParentHandle, Pending, Replies, Request, Result, Serve, enter, main, role,
     };
 }
+
+/// For tests: children within the test's process, faults on their links, leak checks.
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use kinfolk_testing::{Fault, FaultPlan, Snapshot, bin, in_process};
+}

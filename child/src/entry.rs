@@ -1,5 +1,6 @@
 //! How a program becomes a child.
 
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use kinfolk_link::{CONNECT_VARIABLE, Conn, Peer, ROLE_VARIABLE, Reader, Socket, 
 use kinfolk_protocol::{Codec, Fault, InitFailed, Kind, Protocol};
 use tokio::time::timeout;
 
-use crate::gate::{Admitted, GateError, pass};
+use crate::gate::{Admitted, GateError, pass, pass_on};
 use crate::me::Me;
 use crate::panics;
 use crate::runtime::Runtime;
@@ -22,6 +23,12 @@ pub type Result<T = ()> = std::result::Result<T, Fault>;
 const NO_PARENT: u8 = 64;
 /// The handshake failed (`EX_PROTOCOL` of sysexits.h).
 const NO_HANDSHAKE: u8 = 76;
+/// The worker returned an error.
+const FAILED: u8 = 1;
+/// What Rust makes of a panic in `main`.
+const PANICKED: u8 = 101;
+/// What a shell makes of SIGKILL.
+const KILLED: u8 = 137;
 /// How long a child that leaves waits for its parent to read what it sent.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 
@@ -63,16 +70,54 @@ where
 {
     let admitted = match pass::<P>() {
         Ok(admitted) => admitted,
+        Err(error) => return ExitCode::from(turned_away::<P>(&error)),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return ExitCode::from(complain(&Fault::from(error).context("starting the runtime"))),
+    };
+    let result = runtime.block_on(work(admitted, worker, Home::Process));
+    // A computation that ignores its cancel must not keep the process from leaving.
+    runtime.shutdown_background();
+    result.map_or_else(|panic| resume_unwind(panic), ExitCode::from)
+}
+
+/// [`main`] for a child that is no process of its own: what `kinfolk::testing::in_process` is made of. Blocks the thread
+/// it is called on until the worker has ended, or `end` has resolved, which drops it and its handlers. Returns what
+/// `main` would have; 137, as a shell says of SIGKILL, if `end` came first.
+#[must_use]
+pub fn host<P, F, Fut>(link: OwnedFd, worker: F, end: impl Future<Output = ()>) -> u8
+where
+    P: Protocol,
+    F: FnOnce(Me<P>) -> Fut,
+    Fut: Future<Output = Result>,
+{
+    let admitted = match pass_on::<P>(link) {
+        Ok(admitted) => admitted,
         Err(error) => return turned_away::<P>(&error),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&Fault::from(error).context("starting the runtime")),
     };
-    let result = runtime.block_on(work(admitted, worker));
-    // A computation that ignores its cancel must not keep the process from leaving.
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = work(admitted, worker, Home::Thread) => result,
+            () = end => Ok(KILLED),
+        }
+    });
     runtime.shutdown_background();
-    result.unwrap_or_else(|panic| resume_unwind(panic))
+    // A process of its own would have ended so.
+    result.unwrap_or(PANICKED)
+}
+
+/// What a child has to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Home {
+    /// All of its process: panics are reported wherever they happen, and what is queued is written at the exit.
+    Process,
+    /// A thread of somebody else's process.
+    Thread,
 }
 
 /// [`main`] for a program that has a runtime already, such as under `#[tokio::main]`. Call it first: it blocks its
@@ -91,13 +136,15 @@ where
     Fut: Future<Output = Result>,
 {
     match pass::<P>() {
-        Ok(admitted) => work(admitted, worker).await.unwrap_or_else(|panic| resume_unwind(panic)),
-        Err(error) => turned_away::<P>(&error),
+        Ok(admitted) => {
+            work(admitted, worker, Home::Process).await.map_or_else(|panic| resume_unwind(panic), ExitCode::from)
+        }
+        Err(error) => ExitCode::from(turned_away::<P>(&error)),
     }
 }
 
 /// Runs the worker and says goodbye. A panic of the worker's comes back as the error.
-async fn work<P, F, Fut>(admitted: Admitted<P>, worker: F) -> std::thread::Result<ExitCode>
+async fn work<P, F, Fut>(admitted: Admitted<P>, worker: F, home: Home) -> std::thread::Result<u8>
 where
     P: Protocol,
     F: FnOnce(Me<P>) -> Fut,
@@ -115,8 +162,10 @@ where
         // Without it, starts are reported by frames.
         let _ = conn.use_board(&board);
     }
-    if let Err(error) = panics::install(&conn) {
-        return Ok(complain(&Fault::from(error).context("setting up the link")));
+    if home == Home::Process {
+        if let Err(error) = panics::install(&conn) {
+            return Ok(complain(&Fault::from(error).context("setting up the link")));
+        }
     }
     let runtime = Runtime::new(conn);
     let driver = tokio::spawn(Arc::clone(&runtime).drive(reader));
@@ -126,8 +175,8 @@ where
     leave(&runtime, &result).await;
     driver.abort();
     result.map(|result| match result {
-        Ok(()) if runtime.was_ready() => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::FAILURE,
+        Ok(()) if runtime.was_ready() => 0,
+        Ok(()) => FAILED,
         Err(fault) => complain(&fault),
     })
 }
@@ -150,22 +199,22 @@ async fn leave(runtime: &Runtime, result: &std::thread::Result<Result>) {
 }
 
 #[expect(clippy::print_stderr, reason = "the last words of a program go to its stderr")]
-fn complain(fault: &Fault) -> ExitCode {
+fn complain(fault: &Fault) -> u8 {
     eprintln!("Error: {fault:?}");
-    ExitCode::FAILURE
+    FAILED
 }
 
 #[expect(clippy::print_stderr, reason = "the last words of a program go to its stderr")]
-fn turned_away<P: Protocol>(error: &GateError) -> ExitCode {
+fn turned_away<P: Protocol>(error: &GateError) -> u8 {
     let program = std::env::args().next().unwrap_or_else(|| "this program".to_owned());
     let (protocol, version, codec) = (P::NAME, P::VERSION, P::Codec::NAME);
     let is = format!("{program} is a kinfolk child program: it speaks protocol `{protocol}` {version} in {codec}");
     if matches!(error, GateError::NoParent) {
         eprintln!("{is}. A parent starts it; to attach it to one by hand, set {CONNECT_VARIABLE} as that parent says.");
-        return ExitCode::from(NO_PARENT);
+        return NO_PARENT;
     }
     eprintln!("{is}. It cannot start: {error}{}.", source(error));
-    ExitCode::from(NO_HANDSHAKE)
+    NO_HANDSHAKE
 }
 
 fn source(error: &GateError) -> String {

@@ -60,16 +60,26 @@ pub(crate) enum GateError {
 pub(crate) fn pass<P: Protocol>() -> Result<Admitted<P>, GateError> {
     let plays_a_role = waiting_role().is_some();
     let (link, token) = find_link()?;
+    let admitted = introduce::<P>(link, token)?;
+    if plays_a_role {
+        // Run by way of `/proc/self/exe`, every role of a program would be called `exe`.
+        set_process_name(admitted.name.as_str());
+    }
+    orphan::watch(&admitted.link).map_err(GateError::Watch)?;
+    Ok(admitted)
+}
+
+/// [`pass`] over a link that was found already, for a child that is no process of its own.
+pub(crate) fn pass_on<P: Protocol>(link: OwnedFd) -> Result<Admitted<P>, GateError> {
+    introduce(link, Token::NONE)
+}
+
+fn introduce<P: Protocol>(link: OwnedFd, token: Token) -> Result<Admitted<P>, GateError> {
     let link = UnixStream::from(link);
     let ours = P::LIMITS;
     let (init, board) = greet(&link, &Hello::of::<P>(std::process::id(), token, ours))?;
     let name = ChildName::new(&init.name).map_err(GateError::Name)?;
-    if plays_a_role {
-        // Run by way of `/proc/self/exe`, every role of a program would be called `exe`.
-        set_process_name(name.as_str());
-    }
     let value = P::Codec::decode(&init.value).map_err(GateError::Init)?;
-    orphan::watch(&link).map_err(GateError::Watch)?;
     let Init { limits: theirs, welcomed, .. } = init;
     Ok(Admitted { link: link.into(), name, init: value, ours, theirs, welcomed, board })
 }

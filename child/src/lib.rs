@@ -51,7 +51,7 @@ mod panics;
 mod orphan;
 
 pub use cx::{Cx, Job};
-pub use entry::{Result, enter, main, role};
+pub use entry::{Result, enter, host, main, role};
 pub use error::CallError;
 pub use me::Me;
 pub use parent::{Asker, ParentHandle, Pending, Replies, Request};

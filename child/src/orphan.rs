@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
@@ -19,9 +18,9 @@ static LINK: OnceLock<OwnedFd> = OnceLock::new();
 
 /// Watches for the parent's death on a thread of its own, so that a program that computes, or blocks its runtime, ends
 /// with its parent all the same.
-pub(crate) fn watch(link: &UnixStream) -> io::Result<()> {
+pub(crate) fn watch(link: &OwnedFd) -> io::Result<()> {
     let link = LINK.get_or_init({
-        let link = OwnedFd::from(link.try_clone()?);
+        let link = link.try_clone()?;
         || link
     });
     let watch = || {

@@ -20,6 +20,14 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// [`poll_read_ready`](Self::poll_read_ready) says when to try again.
     fn try_read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize>;
 
+    /// Reads like [`try_read`](Self::try_read), also where readiness has not been announced yet: for a last look.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] if nothing is there.
+    fn read_now(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
+        self.try_read(buffer, limit)
+    }
+
     /// Waits until reading may succeed.
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 

@@ -49,7 +49,7 @@ pub use event::{ChildEvent, Disconnected, Output, Unhandled};
 pub use events::Events;
 pub use invitation::Invitation;
 pub use parent::{ChildInfo, Parent};
-pub use program::{Program, ProgramError};
+pub use program::{Hosted, Program, ProgramError};
 pub use report::{EndedBy, ExitReport, ExitStatus, Why};
 pub use request::{Asker, Pending, Replies, Request};
 pub use spec::{ChildSpec, Initialized, NeedsInit, NoInit, WithInit};

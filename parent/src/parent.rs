@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -17,10 +18,10 @@ use crate::driver::{self, Beginning, Joined, LinkSide, Outputs};
 use crate::error::StartError;
 use crate::launch::Launch;
 use crate::process::{Process, Started};
-use crate::program::{Program, Resolved};
+use crate::program::{Host, Program, Resolved};
 use crate::report::ExitReport;
 use crate::shared::{ProtocolTag, Shared, Wish};
-use crate::spec::{ChildSpec, Initialized, Settings};
+use crate::spec::{ChildSpec, Initialized, Settings, Wrap};
 
 /// How long dropping a `Parent` waits for its children to be gone. SIGKILL takes milliseconds unless a process is
 /// frozen.
@@ -166,10 +167,11 @@ impl Parent {
             return Err(StartError::Unclaimed { role });
         }
         let reservation = self.reserve(&name)?;
-        let Settings { program, launch, patience, limits, handlers, shared_memory, .. } = settings;
+        let Settings { program, launch, patience, limits, handlers, shared_memory, wrap, .. } = settings;
         let Joined { process, link, outputs } = match resolve(&name, program)? {
             Resolved::Attach(invitation) => attach(&name, &invitation, patience.handshake, limits).await?,
-            Resolved::Run { program, role } => join(&name, program, role.as_deref(), &launch, limits)?,
+            Resolved::Run { program, role } => join(&name, program, role.as_deref(), &launch, limits, wrap)?,
+            Resolved::Hosted(host) => join_hosted(&name, host, limits, wrap)?,
         };
         let shared = Arc::new(Shared::new(name, protocol, Arc::new(process)));
         self.adopt(&shared)?;
@@ -284,13 +286,14 @@ fn join(
     role: Option<&str>,
     launch: &Launch,
     limits: Limits,
+    wrap: Wrap,
 ) -> Result<Joined, StartError> {
     if let Some(error) = launch.unwritable(name) {
         return Err(error);
     }
     let start = || -> io::Result<Joined> {
         let InheritedPair { ours, theirs, id } = InheritedPair::new()?;
-        let transport: Arc<dyn Transport> = Arc::new(Socket::new(ours)?);
+        let transport = wrapped(ours, wrap)?;
         let Started { process, stdout, stderr } = Process::start(&program, role, launch, theirs, &id)?;
         let link = LinkSide::new(transport, limits.max_message);
         Ok(Joined { process, link, outputs: Outputs::new(stdout, stderr) })
@@ -298,5 +301,24 @@ fn join(
     start().map_err(|source| {
         let (child, cwd) = (name.clone(), launch.cwd.clone());
         StartError::Spawn { child, program, cwd, source }
+    })
+}
+
+/// Starts a child within this process with one end of a new link.
+fn join_hosted(name: &ChildName, host: Host, limits: Limits, wrap: Wrap) -> Result<Joined, StartError> {
+    let start = || -> io::Result<Joined> {
+        let InheritedPair { ours, theirs, .. } = InheritedPair::new()?;
+        let link = LinkSide::new(wrapped(ours, wrap)?, limits.max_message);
+        Ok(Joined { process: Process::hosted((host.0)(theirs)?), link, outputs: Outputs::new(None, None) })
+    };
+    let program = PathBuf::from("the child within this process");
+    start().map_err(|source| StartError::Spawn { child: name.clone(), program, cwd: None, source })
+}
+
+fn wrapped(link: OwnedFd, wrap: Wrap) -> io::Result<Arc<dyn Transport>> {
+    let socket: Arc<dyn Transport> = Arc::new(Socket::new(link)?);
+    Ok(match wrap.0 {
+        Some(wrap) => wrap(socket),
+        None => socket,
     })
 }

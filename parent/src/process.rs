@@ -12,6 +12,7 @@ use std::time::Duration;
 use kinfolk_link::{LINK_VARIABLE, Pidfd, ROLE_VARIABLE, Reaped, Signal, kill_group, lock, reap};
 
 use crate::launch::Launch;
+use crate::program::Hosted;
 use crate::stdio::Lines;
 
 /// A process, alive or not.
@@ -29,6 +30,8 @@ enum State {
     Ours,
     /// Somebody else's child, attached to us.
     Foreign,
+    /// No process of its own.
+    Hosted(Arc<dyn Hosted>),
     Reaped(Reaped),
     /// Ours once, reaped by somebody else in this program.
     Lost,
@@ -88,12 +91,24 @@ impl Process {
         Ok(Self { pid, pidfd, state: Mutex::new(State::Foreign) })
     }
 
+    /// A child within this process.
+    pub(crate) fn hosted(child: Arc<dyn Hosted>) -> Self {
+        Self { pid: std::process::id(), pidfd: Mutex::new(None), state: Mutex::new(State::Hosted(child)) }
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
 
     /// Waits until the process has ended; it is not reaped by that.
     pub(crate) async fn ended(&self) {
+        let hosted = match &*lock(&self.state) {
+            State::Hosted(child) => Some(Arc::clone(child)),
+            _ => None,
+        };
+        if let Some(child) = hosted {
+            child.ended().await;
+        }
         if let Some(pidfd) = self.pidfd() {
             // A descriptor that cannot be watched any more has nothing to wait for.
             let _ = pidfd.ended().await;
@@ -124,6 +139,7 @@ impl Process {
                 }
             }
             State::Foreign => self.signal_alone(signal),
+            State::Hosted(child) => child.end(),
             State::Reaped(_) | State::Lost => {}
         }
     }
@@ -142,8 +158,9 @@ impl Process {
         if !matches!(*state, State::Ours) {
             lock(&self.pidfd).take();
         }
-        match *state {
-            State::Reaped(reaped) => Some(reaped),
+        match &*state {
+            State::Reaped(reaped) => Some(*reaped),
+            State::Hosted(child) => child.status().map(Reaped::without_usage),
             _ => None,
         }
     }

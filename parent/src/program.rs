@@ -4,8 +4,12 @@ use std::env;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use thiserror::Error;
 
 use crate::invitation::Invitation;
@@ -21,6 +25,7 @@ enum Choice {
     CurrentExe(String),
     Search(String),
     Attach(Invitation),
+    Hosted(Host),
 }
 
 impl Program {
@@ -59,6 +64,13 @@ impl Program {
         Self(Choice::Attach(invitation))
     }
 
+    /// A child that runs within this program, on the other end of a link: what `kinfolk::testing::in_process` is made
+    /// of. `start` gets that end.
+    #[must_use]
+    pub fn hosted(start: impl FnOnce(OwnedFd) -> io::Result<Arc<dyn Hosted>> + Send + 'static) -> Self {
+        Self(Choice::Hosted(Host(Box::new(start))))
+    }
+
     pub(crate) fn resolve(self) -> Result<Resolved, ProgramError> {
         match self.0 {
             Choice::Path(path) => Ok(Resolved::Run { program: checked(path)?, role: None }),
@@ -68,6 +80,7 @@ impl Program {
                 Ok(Resolved::Run { program: PathBuf::from("/proc/self/exe"), role: Some(role) })
             }
             Choice::Attach(invitation) => Ok(Resolved::Attach(invitation)),
+            Choice::Hosted(host) => Ok(Resolved::Hosted(host)),
         }
     }
 }
@@ -77,6 +90,28 @@ impl Program {
 pub(crate) enum Resolved {
     Run { program: PathBuf, role: Option<String> },
     Attach(Invitation),
+    Hosted(Host),
+}
+
+/// A child without a process of its own.
+pub trait Hosted: fmt::Debug + Send + Sync + 'static {
+    /// Waits until it has ended.
+    fn ended(&self) -> BoxFuture<'_, ()>;
+    /// Ends it, as far as that is possible without a process to kill.
+    fn end(&self);
+    /// How it ended, once it has.
+    fn status(&self) -> Option<ExitStatus>;
+}
+
+type Begin = dyn FnOnce(OwnedFd) -> io::Result<Arc<dyn Hosted>> + Send;
+
+/// How to start it.
+pub(crate) struct Host(pub(crate) Box<Begin>);
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Host")
+    }
 }
 
 /// Why a program cannot be run.

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_link::Signal;
+use kinfolk_link::{Signal, Transport};
 use kinfolk_protocol::{Answer, Limits, Message, Payload, Protocol, ToParent, Towards};
 
 use crate::cx::Cx;
@@ -34,6 +35,19 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) handlers: Handlers,
     pub(crate) shared_memory: bool,
+    pub(crate) wrap: Wrap,
+}
+
+type Wrapper = dyn FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport> + Send;
+
+/// What stands between the link and its reader and writer, if anything does.
+#[derive(Default)]
+pub(crate) struct Wrap(pub(crate) Option<Box<Wrapper>>);
+
+impl fmt::Debug for Wrap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Wrap").field(&self.0.is_some()).finish()
+    }
 }
 
 /// The init value has not been given yet.
@@ -110,6 +124,7 @@ impl<P: Protocol> ChildSpec<P> {
             limits: Limits::default(),
             handlers: Handlers::default(),
             shared_memory: true,
+            wrap: Wrap::default(),
         };
         Self { settings, init: NeedsInit(()), protocol: std::marker::PhantomData }
     }
@@ -230,6 +245,13 @@ impl<P: Protocol, I> ChildSpec<P, I> {
     /// tests. Without it every call costs the child one more system call. Default: on.
     pub fn shared_memory(mut self, on: bool) -> Self {
         self.settings.shared_memory = on;
+        self
+    }
+
+    /// Has the link go through something of the caller's: what `kinfolk::testing::FaultPlan` is made of. Not for
+    /// attached children.
+    pub fn through(mut self, wrap: impl FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + 'static) -> Self {
+        self.settings.wrap = Wrap(Some(Box::new(wrap)));
         self
     }
 

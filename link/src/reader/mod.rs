@@ -121,7 +121,7 @@ impl Reader {
             if let Some(frame) = self.parse()? {
                 return Ok(Some(frame));
             }
-            match self.fill() {
+            match self.fill(Look::Last) {
                 Ok(0) => return self.end(),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
@@ -189,7 +189,7 @@ impl Reader {
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         loop {
-            match self.fill() {
+            match self.fill(Look::Watched) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.transport.poll_read_ready(cx))?;
                 }
@@ -199,14 +199,14 @@ impl Reader {
     }
 
     /// Reads once. A reset is an end: the peer died with bytes of ours unread, which says no more than that it is gone.
-    fn fill(&mut self) -> io::Result<usize> {
+    fn fill(&mut self, look: Look) -> io::Result<usize> {
         if self.ended {
             return Ok(0);
         }
         let result = match self.chunk.as_mut() {
             // Into its own place, and nothing beyond it.
             Some(chunk) => {
-                let read = self.transport.try_read(self.long.buffer(*chunk), chunk.missing);
+                let read = look.read(&*self.transport, self.long.buffer(*chunk), chunk.missing);
                 chunk.missing -= *read.as_ref().unwrap_or(&0);
                 read
             }
@@ -217,7 +217,7 @@ impl Reader {
                     self.buffer.reserve(missing.max(READ_SIZE));
                 }
                 let limit = if self.long.is_empty() { usize::MAX } else { missing.max(SHORT_READ) };
-                self.transport.try_read(&mut self.buffer, limit)
+                look.read(&*self.transport, &mut self.buffer, limit)
             }
         };
         let count = match result {
@@ -226,6 +226,24 @@ impl Reader {
         };
         self.ended = count == 0;
         Ok(count)
+    }
+}
+
+/// How the transport is asked.
+#[derive(Debug, Clone, Copy)]
+enum Look {
+    /// Where it has announced something.
+    Watched,
+    /// In any case: nobody will wait for an announcement.
+    Last,
+}
+
+impl Look {
+    fn read(self, transport: &dyn Transport, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
+        match self {
+            Self::Watched => transport.try_read(buffer, limit),
+            Self::Last => transport.read_now(buffer, limit),
+        }
     }
 }
 

@@ -106,6 +106,14 @@ pub struct Reaped {
     pub usage: Usage,
 }
 
+impl Reaped {
+    /// The end of something that was no process.
+    #[must_use]
+    pub fn without_usage(status: std::process::ExitStatus) -> Self {
+        Self { status, usage: Usage::default() }
+    }
+}
+
 /// Reaps a child that has ended. `None` if it has not.
 ///
 /// # Errors

@@ -136,6 +136,10 @@ impl Transport for Socket {
         short.map_or(result, Ok)
     }
 
+    fn read_now(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
+        receive(self.read.get_ref(), buffer, limit).map(|(count, _)| count)
+    }
+
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.read.poll_read_ready(cx).map_ok(|mut ready| ready.retain_ready())
     }
@@ -168,14 +172,14 @@ impl Transport for Socket {
 
     fn write_blocking(&self, buffers: &[IoSlice<'_>], limit: Duration) -> io::Result<usize> {
         let fd = self.read.get_ref();
-        match send(fd, buffers) {
+        match self.send(fd, buffers) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             result => return result,
         }
         let limit = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: i64::from(limit.subsec_nanos()) };
         match poll(&mut [PollFd::new(fd, PollFlags::OUT)], Some(&limit))? {
             0 => Err(io::ErrorKind::TimedOut.into()),
-            _ => send(fd, buffers),
+            _ => self.send(fd, buffers),
         }
     }
 
