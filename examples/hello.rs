@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use futures::StreamExt;
 use kinfolk::child::Me;
 use kinfolk::parent::{Child, ChildEvent, ChildSpec, Events, Parent, Program};
-use kinfolk::{Bincode, Fault, Message, OneWay, Protocol, ToChild, ToParent, Version};
+use kinfolk::{Bincode, Fault, Message, Protocol, Version};
 use serde::{Deserialize, Serialize};
 
 /// What both sides speak.
@@ -33,32 +33,25 @@ struct Manners {
 }
 
 /// Parent to child: `subprocess.send(text)`.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Message)]
+#[message(to_child = Hello)]
 struct Say(String);
-impl Message for Say {
-    type To = ToChild<Hello>;
-    type Contract = OneWay;
-    const NAME: &'static str = "Say";
-}
 
 /// Child to parent: `process.send(text)`.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Message)]
+#[message(to_parent = Hello)]
 struct Answer(String);
-impl Message for Answer {
-    type To = ToParent<Hello>;
-    type Contract = OneWay;
-    const NAME: &'static str = "Answer";
-}
 
 /// The children are this executable again, in another role.
 fn main() -> ExitCode {
     match kinfolk::child::role().as_deref() {
-        Some("hello") => kinfolk::child::main(child),
+        Some("hello") => child(),
         _ => parent(),
     }
 }
 
-async fn child(me: Me<Hello>) -> Result<(), Fault> {
+#[kinfolk::child]
+async fn child(me: Me<Hello>) -> kinfolk::child::Result {
     // Before `run`, so once: the parent does not see this child ready until it is done.
     let answer = me.init().answer.clone();
     println!("{}: initialized", me.name());

@@ -1,4 +1,5 @@
-//! The child's side of kinfolk: a plain `main` that hands over to [`main`], typed init, and handlers.
+//! The child's side of kinfolk: a plain `main` that hands over to [`main`], typed init, and handlers. In the facade
+//! `#[kinfolk::child]` writes that `main`.
 //!
 //! ```no_run
 //! # use kinfolk_protocol::{Bincode, Call, Fault, Message, Protocol, ToChild, Version};

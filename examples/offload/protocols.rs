@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use kinfolk::{Bincode, Call, Message, Protocol, ToChild, Version};
+use kinfolk::{Bincode, Message, Protocol, Shape, Version};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -27,16 +27,12 @@ pub(crate) struct DigestInit {
 }
 
 /// Asks for the SHA-256 of a file.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Message)]
+#[message(to_child = Digest, reply = Timed<Sum>, error = FileError)]
 pub(crate) struct DigestFile(pub(crate) OsString);
-impl Message for DigestFile {
-    type To = ToChild<Digest>;
-    type Contract = Call<Timed<Sum>, FileError>;
-    const NAME: &'static str = "DigestFile";
-}
 
 /// The digest of a file's bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Shape)]
 pub(crate) struct Sum(pub(crate) [u8; 32]);
 
 /// Spoken with the child that compresses files.
@@ -60,16 +56,12 @@ pub(crate) struct SqueezeInit {
 }
 
 /// Asks how small a file becomes.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Message)]
+#[message(to_child = Squeeze, reply = Timed<Squeezed>, error = FileError)]
 pub(crate) struct SqueezeFile(pub(crate) OsString);
-impl Message for SqueezeFile {
-    type To = ToChild<Squeeze>;
-    type Contract = Call<Timed<Squeezed>, FileError>;
-    const NAME: &'static str = "SqueezeFile";
-}
 
 /// The size of a file before and after.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Shape)]
 pub(crate) struct Squeezed {
     /// Bytes in the file.
     pub(crate) before: u64,
@@ -98,16 +90,12 @@ pub(crate) struct CountInit {
 }
 
 /// Asks for a file's language, lines and words.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Message)]
+#[message(to_child = Count, reply = Timed<Counted>, error = FileError)]
 pub(crate) struct CountFile(pub(crate) OsString);
-impl Message for CountFile {
-    type To = ToChild<Count>;
-    type Contract = Call<Timed<Counted>, FileError>;
-    const NAME: &'static str = "CountFile";
-}
 
 /// What a text file holds; zeros for one that is no text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Shape)]
 pub(crate) struct Counted {
     /// A name from the init value's table, or one for all others.
     pub(crate) language: String,
@@ -118,7 +106,7 @@ pub(crate) struct Counted {
 }
 
 /// A result, and how long a thread of the child was busy with it: waiting in a queue does not count.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Shape)]
 pub(crate) struct Timed<T> {
     /// The result.
     pub(crate) value: T,
@@ -127,7 +115,7 @@ pub(crate) struct Timed<T> {
 }
 
 /// Why there is no result for a file. An answer like any other: the child lives on, and so does the run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Shape, Error)]
 pub(crate) enum FileError {
     /// It was there when the directory was listed.
     #[error("it is gone")]

@@ -68,8 +68,8 @@ fn check(arguments: &TokenStream, worker: &ItemFn) -> syn::Result<()> {
     for attribute in &worker.attrs {
         let path = attribute.path();
         if path.segments.len() == 2 && path.segments[0].ident == "tokio" {
-            let text = "`#[kinfolk::child]` brings a runtime, after the handshake. Remove this, or keep it alone and call \
-                        `kinfolk::child::enter(worker).await` in it";
+            let text = "`#[kinfolk::child]` brings a runtime, after the handshake. Remove this, or keep it alone and \
+                        call `kinfolk::child::enter(worker).await` in it";
             errors.at(attribute, text);
         }
     }

@@ -184,8 +184,8 @@ impl Written {
             }
             (None, None) => {
                 if let Some((key, _)) = &error {
-                    let text = "nothing comes back for a one-way message, so no error does: write `reply = SomeType` or \
-                                `stream = SomeType` as well, `reply = ()` if there is nothing to tell but success";
+                    let text = "nothing comes back for a one-way message, so no error does: write `reply = SomeType` \
+                                or `stream = SomeType` as well, `reply = ()` if there is nothing to tell but success";
                     errors.at(key, text);
                 }
                 if let Some((key, _)) = &progress {

@@ -117,8 +117,8 @@ fn tell_error(error: Option<&Part>, traits: &TokenStream, outline: &mut Outline)
 fn refuse_generics(generics: &Generics, errors: &mut Errors) {
     shape::refuse_lifetimes(generics, errors);
     for parameter in generics.params.iter().filter(|parameter| !matches!(parameter, GenericParam::Lifetime(_))) {
-        let text = "a message has no generic parameters: one `NAME` would stand for all of them, and a child would read \
-                    one as another. Write a message for each, round a generic type that derives `Shape`";
+        let text = "a message has no generic parameters: one `NAME` would stand for all of them, and a child would \
+                    read one as another. Write a message for each, round a generic type that derives `Shape`";
         errors.at(parameter, text);
     }
 }

@@ -78,7 +78,7 @@ fn stands_for_another(rules: &Serde, data: &Data, outline: &mut Outline) -> bool
         }
         (None, None) => {
             let Some(inner) = rules.has(&["transparent"]).then(|| only_field(data)).flatten() else { return false };
-            outline.text(" = ");
+            outline.text(&format!(" = {}", Serde::read(&inner.attrs).text()));
             field_type(inner, false, outline);
         }
     }
@@ -88,9 +88,14 @@ fn stands_for_another(rules: &Serde, data: &Data, outline: &mut Outline) -> bool
 /// The field of a transparent struct that is written: all others are skipped, or mark a type.
 fn only_field(data: &Data) -> Option<&Field> {
     let Data::Struct(data) = data else { return None };
-    let is_mark = |of: &Type| matches!(of, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "PhantomData"));
-    let mut written = data.fields.iter().filter(|field| !Serde::read(&field.attrs).is_skipped() && !is_mark(&field.ty));
+    let mut written =
+        data.fields.iter().filter(|field| !Serde::read(&field.attrs).is_skipped() && !is_phantom(&field.ty));
     written.next().filter(|_| written.next().is_none())
+}
+
+fn is_phantom(of: &Type) -> bool {
+    let Type::Path(path) = of else { return false };
+    path.path.segments.last().is_some_and(|last| last.ident == "PhantomData")
 }
 
 fn variants<'a>(variants: impl Iterator<Item = &'a Variant>, outline: &mut Outline) {
@@ -155,7 +160,15 @@ fn field_type(field: &Field, is_opaque: bool, outline: &mut Outline) {
 }
 
 fn is_marked(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|attribute| attribute.path().is_ident("message"))
+    let mut is_marked = false;
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("message")) {
+        // What else may be wrong with it is told by `check_marks`.
+        let _ = attribute.parse_nested_meta(|meta| {
+            is_marked |= meta.path.is_ident("opaque");
+            Ok(())
+        });
+    }
+    is_marked
 }
 
 /// `#[message(opaque)]` is all that may be said of a field, and of a variant nothing.
@@ -185,8 +198,8 @@ fn check_marks(input: &DeriveInput, errors: &mut Errors) {
 /// What is borrowed cannot be a message, which outlives the buffer it was read from.
 pub(crate) fn refuse_lifetimes(generics: &Generics, errors: &mut Errors) {
     for lifetime in generics.params.iter().filter(|parameter| matches!(parameter, GenericParam::Lifetime(_))) {
-        let text = "a message owns what it holds, and so does every type inside it: write `String` for `&str`, `Vec<u8>` \
-                    for `&[u8]`";
+        let text = "a message owns what it holds, and so does every type inside it: write `String` for `&str`, \
+                    `Vec<u8>` for `&[u8]`";
         errors.at(lifetime, text);
     }
 }

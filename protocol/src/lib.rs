@@ -43,6 +43,9 @@
 //! }
 //! ```
 //!
+//! With the feature `derive` those impls can be derived: `#[derive(Message)]` with `#[message(to_child = Thumbs,
+//! reply = u32)]`, and `#[derive(Shape)]` for types inside messages.
+//!
 //! The bytes are described in `docs/wire.md`, which the golden-byte tests of this crate hold to.
 #![forbid(unsafe_code)]
 

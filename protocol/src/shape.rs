@@ -295,5 +295,8 @@ mod tests {
         assert_eq!(sketch::<Box<Vec<u8>>>().1, sketch::<VecDeque<u8>>().1);
         assert_eq!(sketch::<HashMap<String, ()>>().0, "{String: ()}");
         assert_eq!(sketch::<Cow<'static, str>>(), sketch::<PathBuf>());
+        assert_eq!(sketch::<Arc<[u8]>>(), sketch::<Vec<u8>>());
+        assert_eq!(sketch::<(u8,)>().0, "(u8,)");
+        assert_eq!(sketch::<Range<Wrapping<u8>>>().0, "Range<u8>");
     }
 }

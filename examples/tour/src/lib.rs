@@ -1,7 +1,7 @@
 //! The protocol crate of the README's tour.
 #![forbid(unsafe_code)]
 
-use kinfolk::{Bincode, Call, Message, OneWay, Protocol, ToChild, ToParent, Version};
+use kinfolk::{Bincode, Message, Protocol, Version};
 use serde::{Deserialize, Serialize};
 
 /// What a program that makes thumbnails speaks.
@@ -23,7 +23,8 @@ pub struct ThumbInit {
 }
 
 /// Asks for a smaller image.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Message)]
+#[message(to_child = Thumbs, reply = Vec<u8>)]
 pub struct Resize {
     /// The large one.
     pub pixels: Vec<u8>,
@@ -31,21 +32,10 @@ pub struct Resize {
     pub width: u32,
 }
 
-impl Message for Resize {
-    type To = ToChild<Thumbs>;
-    type Contract = Call<Vec<u8>>;
-    const NAME: &'static str = "Resize";
-}
-
 /// Says how many caches are warm.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Message)]
+#[message(to_parent = Thumbs)]
 pub struct Warmed(
     /// How many.
     pub u32,
 );
-
-impl Message for Warmed {
-    type To = ToParent<Thumbs>;
-    type Contract = OneWay;
-    const NAME: &'static str = "Warmed";
-}

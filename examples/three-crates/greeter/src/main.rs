@@ -1,20 +1,15 @@
-//! Greets people in their language. A child program with a plain `main`: kinfolk brings the runtime.
+//! Greets people in their language. A child program whose runtime kinfolk brings.
 #![forbid(unsafe_code)]
-
-use std::process::ExitCode;
 
 use kinfolk::Fault;
 use kinfolk::child::{Cx, Me};
 use three_crates_protocol::{Greet, GreetError, Greeter, Greeting};
 
-fn main() -> ExitCode {
-    kinfolk::child::main(worker)
-}
-
 /// The word that greetings start with.
 struct Word(&'static str);
 
-async fn worker(me: Me<Greeter>) -> Result<(), Fault> {
+#[kinfolk::child]
+async fn main(me: Me<Greeter>) -> kinfolk::child::Result {
     // An error here reaches the parent as the reason why the child did not start.
     let language = &me.init().language;
     let word = hello_in(language).ok_or_else(|| Fault::new(format!("no greeting is known in {language:?}")))?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kinfolk_protocol::{Bincode, Call, Message, Protocol, ToChild, Version};
+use kinfolk_protocol::{Bincode, Message, Protocol, Shape, Version};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -24,19 +24,15 @@ pub struct AdderInit {
 }
 
 /// Asks to add an amount to the balance; answered with the new one.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Message)]
+#[message(to_child = Adder, reply = Cents, error = AddError)]
 pub struct Add {
     /// As people write it: `12`, `12.5`, `-0.99`.
     pub amount: String,
 }
-impl Message for Add {
-    type To = ToChild<Adder>;
-    type Contract = Call<Cents, AddError>;
-    const NAME: &'static str = "Add";
-}
 
 /// An amount of money, exact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Shape)]
 pub struct Cents(pub i64);
 
 impl fmt::Display for Cents {
@@ -47,7 +43,7 @@ impl fmt::Display for Cents {
 }
 
 /// Why the balance is what it was.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, Shape, Error)]
 pub enum AddError {
     /// The text is no amount of money.
     #[error("{0:?} is no amount of money")]

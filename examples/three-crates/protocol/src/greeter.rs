@@ -1,6 +1,6 @@
 //! The greeter's protocol.
 
-use kinfolk_protocol::{Bincode, Call, Message, Protocol, ToChild, Version};
+use kinfolk_protocol::{Bincode, Message, Protocol, Shape, Version};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -22,24 +22,19 @@ pub struct GreeterInit {
 }
 
 /// Asks for a greeting.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Message)]
+#[message(to_child = Greeter, reply = Greeting, error = GreetError, idempotent)]
 pub struct Greet {
     /// Who is greeted.
     pub name: String,
 }
-impl Message for Greet {
-    type To = ToChild<Greeter>;
-    type Contract = Call<Greeting, GreetError>;
-    const NAME: &'static str = "Greet";
-    const IDEMPOTENT: bool = true;
-}
 
 /// A whole sentence.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Shape)]
 pub struct Greeting(pub String);
 
 /// Why nobody was greeted.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, Shape, Error)]
 pub enum GreetError {
     /// The name is empty.
     #[error("there is nobody to greet")]
