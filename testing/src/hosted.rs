@@ -1,7 +1,9 @@
 //! A child on a thread of the test.
 
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
@@ -64,7 +66,7 @@ where
     Fut: Future<Output = kinfolk_child::Result>,
 {
     Program::hosted(move |link| {
-        let child = Arc::new(ThreadChild::default());
+        let child = Arc::new(ThreadChild::new(&link)?);
         start(worker, link, Arc::clone(&child))?;
         Ok(child)
     })
@@ -74,8 +76,10 @@ where
 const KILLED: u8 = 137;
 
 /// The thread, as its parent sees it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct ThreadChild {
+    /// Its end of the link: without it, a handshake that waits for its parent ends.
+    link: UnixStream,
     /// True once it is to end.
     ending: watch::Sender<bool>,
     /// How it ended, once it has.
@@ -105,6 +109,17 @@ where
     Ok(())
 }
 
+impl ThreadChild {
+    fn new(link: &OwnedFd) -> io::Result<Self> {
+        Ok(Self {
+            link: link.try_clone()?.into(),
+            ending: watch::Sender::new(false),
+            status: watch::Sender::new(None),
+            thread: Mutex::default(),
+        })
+    }
+}
+
 impl Hosted for ThreadChild {
     fn ended(&self) -> BoxFuture<'_, ()> {
         async {
@@ -121,6 +136,8 @@ impl Hosted for ThreadChild {
 
     fn end(&self) {
         self.ending.send_replace(true);
+        // An error means that it has ended already.
+        let _ = self.link.shutdown(Shutdown::Both);
     }
 
     fn status(&self) -> Option<ExitStatus> {
