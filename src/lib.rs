@@ -12,9 +12,9 @@ pub use kinfolk_protocol::Json;
 pub use kinfolk_protocol::Postcard;
 pub use kinfolk_protocol::{
     Answer, Answered, Broken, Call, Cancelled, ChildName, Codec, CodecError, Contract, Direction, ErrorOf, Failure,
-    Fault, FrameError, Limits, LimitsError, Message, MessageId, NameError, Never, OneWay, Outline, PanicInfo, Payload,
-    Progress, Protocol, Refusal, Reply, Shape, Sketch, Streamed, Streaming, ToChild, ToParent, Towards, Unanswered,
-    Untaken, Version, WireError,
+    Fault, FrameError, Limits, LimitsError, LogLevel, LogRecord, Message, MessageId, NameError, Never, OneWay, Outline,
+    PanicInfo, Payload, Progress, Protocol, Refusal, Reply, Shape, Sketch, Streamed, Streaming, ToChild, ToParent,
+    Towards, Unanswered, Untaken, Version, WireError,
 };
 
 #[cfg(all(feature = "macros", feature = "child"))]
@@ -33,6 +33,8 @@ pub mod parent {
 /// The child's side: become a child, handle messages.
 #[cfg(feature = "child")]
 pub mod child {
+    #[cfg(feature = "tracing")]
+    pub use kinfolk_child::ShipLogs;
     pub use kinfolk_child::{
         Asker, CallError, Cx, Job, Me, ParentHandle, Pending, Replies, Request, Result, Serve, enter, main, role,
     };

@@ -41,6 +41,8 @@ mod serve;
 mod handlers;
 
 mod cx;
+#[cfg(feature = "tracing")]
+mod logs;
 mod parent;
 
 mod runtime;
@@ -54,6 +56,8 @@ mod orphan;
 pub use cx::{Cx, Job};
 pub use entry::{Result, enter, host, main, role};
 pub use error::CallError;
+#[cfg(feature = "tracing")]
+pub use logs::ShipLogs;
 pub use me::Me;
 pub use parent::{Asker, ParentHandle, Pending, Replies, Request};
 pub use serve::Serve;

@@ -84,6 +84,22 @@ impl<P: Protocol> ParentHandle<P> {
         Self { runtime: Arc::clone(runtime), asker, protocol: PhantomData }
     }
 
+    /// A `tracing` layer that ships this program's log to its parent.
+    ///
+    /// ```
+    /// # fn example<P: kinfolk_protocol::Protocol>(me: &kinfolk_child::Me<P>) {
+    /// use tracing_subscriber::layer::SubscriberExt;
+    /// let subscriber = tracing_subscriber::registry().with(me.parent().logs());
+    /// // A second try would be refused: a program has one.
+    /// let _ = tracing::subscriber::set_global_default(subscriber);
+    /// # }
+    /// ```
+    #[cfg(feature = "tracing")]
+    #[must_use]
+    pub fn logs(&self) -> crate::logs::ShipLogs {
+        crate::logs::ShipLogs::new(Arc::clone(&self.runtime.conn))
+    }
+
     /// Asks the parent; await it for the reply. Its spec has the handlers, which are there from the initialization on.
     /// Waits for room while the parent has as many calls as it takes.
     ///

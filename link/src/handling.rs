@@ -11,6 +11,7 @@ use kinfolk_protocol::{Answer, Codec, Failure, Message, PanicInfo};
 
 use crate::conn::Scope;
 use crate::scratch::CodecOf;
+use crate::trace::handling;
 
 /// What a panic that was caught becomes.
 pub type Caught = fn(&(dyn Any + Send)) -> PanicInfo;
@@ -45,7 +46,7 @@ where
     let answering = scope.answering();
     let handled = guard(caught, async {
         let message = decode::<M>(payload)?;
-        let answer = scope.ambient().around(async { handler(message).await }).await;
+        let answer = scope.ambient().around(handling(M::NAME, &scope, async { handler(message).await })).await;
         answering.settle::<M>(answer).await;
         Ok(())
     });

@@ -10,6 +10,9 @@ mod request;
 mod conn;
 
 mod ambient;
+#[cfg_attr(feature = "tracing", path = "trace/on.rs")]
+#[cfg_attr(not(feature = "tracing"), path = "trace/off.rs")]
+mod trace;
 
 mod endpoint;
 mod inherited;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kinfolk_link::{CodecOf, Misbehaviour};
-use kinfolk_protocol::{Codec, CodecError, Failure, Message, MessageId, PanicInfo};
+use kinfolk_protocol::{Codec, CodecError, Failure, LogRecord, Message, MessageId, PanicInfo};
 
 use crate::report::ExitReport;
 
@@ -43,6 +43,8 @@ pub enum ChildEvent {
         /// Why.
         failure: Failure,
     },
+    /// An event of its log, if it ships them.
+    Log(LogRecord),
     /// One of its threads panicked.
     Panicked(PanicInfo),
     /// This reader was too slow for so many lines and errors; nothing else is ever lost.

@@ -24,6 +24,9 @@ mod events;
 mod shared;
 
 mod condemned;
+#[cfg_attr(feature = "tracing", path = "trace/on.rs")]
+#[cfg_attr(not(feature = "tracing"), path = "trace/off.rs")]
+mod trace;
 
 mod log;
 

@@ -27,6 +27,7 @@ fn class(event: &ChildEvent) -> Class {
         ChildEvent::Output { .. }
         | ChildEvent::Failed { .. }
         | ChildEvent::Rejected { .. }
+        | ChildEvent::Log(_)
         | ChildEvent::Panicked(_) => Class::Droppable,
         _ => Class::Lifecycle,
     }

@@ -57,6 +57,7 @@ mod handshake;
 mod context;
 mod failure;
 mod frame;
+mod log;
 mod wire;
 
 mod message;
@@ -85,6 +86,7 @@ pub use frame::{
 };
 pub use handshake::{Expected, Hello, Init, InitFailed, MAX_WELCOMED, Ready, Refusal, Token, Welcomed};
 pub use limits::{Limits, LimitsError};
+pub use log::{LogLevel, LogRecord};
 pub use message::{
     Answer, Answered, Call, Contract, Direction, ErrorOf, Message, Never, OneWay, Payload, Progress, Protocol, Reply,
     Streamed, Streaming, ToChild, ToParent, Towards, Unanswered,

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_protocol::{
-    CallId, ChildName, Flags, Header, Kind, Limits, Message, MessageId, Session, Untaken, WHOLE, Welcomed,
+    CallId, ChildName, Flags, Header, Kind, Limits, LogRecord, Message, MessageId, Session, Untaken, WHOLE, Welcomed,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -294,6 +294,17 @@ impl Conn {
         let header = Header { kind, flags: Flags::NONE, call: CallId::NONE, message, length };
         self.writer.push(&header, payload);
         self.writer.flush();
+    }
+
+    /// Queues an event of the log, unless the queue is full: a log must not hold the program up. True if it is queued.
+    pub fn log(&self, record: &LogRecord) -> bool {
+        let mut payload = record.encode();
+        let room = self.writer.has_room(payload.len());
+        if room {
+            self.writer.push(&Header::control(Kind::Log, payload.len() as u32), &mut payload);
+            self.writer.wake();
+        }
+        room
     }
 
     /// True until [`close`](Self::close).

@@ -2,8 +2,8 @@
 
 use bytes::{Buf, Bytes};
 use kinfolk_protocol::{
-    Broken, CallId, Context, Failure, Flags, Frame, Grant, Header, InitFailed, Kind, MessageId, PanicInfo, Ready,
-    Settled, WireError,
+    Broken, CallId, Context, Failure, Flags, Frame, Grant, Header, InitFailed, Kind, LogRecord, MessageId, PanicInfo,
+    Ready, Settled, WireError,
 };
 
 use super::{CallOutcome, Conn, Job};
@@ -50,7 +50,7 @@ pub enum Received {
     /// The handler of a call that was given up has ended.
     Stopped(CallId),
     /// An event of the child's log.
-    Log(Bytes),
+    Log(LogRecord),
     /// The child could not handle a one-way message.
     Rejected {
         /// Its type.
@@ -117,7 +117,7 @@ impl Conn {
             Kind::Ready => Ok(Received::Ready(Ready::decode(&payload)?)),
             Kind::InitFailed => Ok(Received::InitFailed(InitFailed::decode(&payload)?)),
             Kind::Panicked => Ok(Received::Panicked(PanicInfo::decode(&payload)?)),
-            Kind::Log => Ok(Received::Log(payload)),
+            Kind::Log => Ok(Received::Log(LogRecord::decode(&payload)?)),
             Kind::Rejected => Ok(Received::Rejected { message: header.message, failure: Failure::decode(&payload)? }),
             kind => Err(Misbehaviour::OutOfPlace { kind, when: "after the handshake" }),
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use kinfolk_protocol::{CallId, Cancelled, Header, Kind, Message, Progress, Trace};
 
-use super::{Answering, Asked, Conn};
+use super::{Answering, Asked, Conn, Peer};
 use crate::ambient::Ambient;
 use crate::sync::lock;
 
@@ -33,6 +33,12 @@ impl Scope {
     #[must_use]
     pub fn call(&self) -> CallId {
         self.call
+    }
+
+    /// Who made it.
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only spans name the peer"))]
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.conn.peer
     }
 
     /// When its caller stops waiting.

@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::{Caller, CancelMode, End};
 use crate::conn::{Admission, CallOutcome, Calling, Conn, Delivery, Manner};
 use crate::scratch::{CodecOf, encode, recycle};
+use crate::trace::CallSpan;
 
 /// A call and everything that can end it.
 pub(super) struct Asking<M: Message, C: Caller> {
@@ -21,6 +22,7 @@ pub(super) struct Asking<M: Message, C: Caller> {
     manner: Manner,
     limit: Option<Duration>,
     mode: CancelMode,
+    span: CallSpan,
     timer: Option<Pin<Box<Sleep>>>,
     token: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
@@ -60,6 +62,7 @@ impl<M: Message, C: Caller> Asking<M, C> {
             manner,
             limit: None,
             mode: CancelMode::default(),
+            span: CallSpan::none(),
             timer: None,
             token: None,
         }
@@ -93,7 +96,7 @@ impl<M: Message, C: Caller> Asking<M, C> {
             return Poll::Ready(Some(Err(self.fail(end))));
         }
         let Stage::Calling(calling) = &mut self.stage else { return Poll::Ready(None) };
-        match calling.poll_item(cx) {
+        match self.span.within(|| calling.poll_item(cx)) {
             Poll::Ready(Some(bytes)) => Poll::Ready(Some(self.decode_item(&bytes))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
@@ -119,9 +122,13 @@ impl<M: Message, C: Caller> Asking<M, C> {
         let Stage::Calling(calling) = &mut self.stage else {
             panic!("a call was polled after it had ended");
         };
-        if let Poll::Ready(outcome) = Pin::new(calling).poll(cx) {
+        if let Poll::Ready(outcome) = self.span.within(|| Pin::new(calling).poll(cx)) {
             self.stage = Stage::Done;
-            return Poll::Ready(reply::<M>(outcome).map_err(|end| self.fail(end)));
+            let reply = reply::<M>(outcome).map_err(|end| self.fail(end));
+            if reply.is_ok() {
+                self.span.ended("ok");
+            }
+            return Poll::Ready(reply);
         }
         let end = ready!(self.poll_stop(cx));
         Poll::Ready(Err(self.fail(end)))
@@ -129,6 +136,7 @@ impl<M: Message, C: Caller> Asking<M, C> {
 
     fn fail(&mut self, end: Ended<M>) -> Failed<M, C> {
         self.stage = Stage::Done;
+        self.span.ended(end.word());
         self.caller.error(M::NAME, end)
     }
 
@@ -161,6 +169,8 @@ impl<M: Message, C: Caller> Asking<M, C> {
             Admission::Mismatch(mismatch) => return Err(End::ShapeMismatch(mismatch)),
         }
         let payload = encoded(conn, &message)?;
+        self.span = CallSpan::new(M::NAME, conn.peer());
+        self.manner.trace = self.span.trace(self.manner.trace.take());
         self.stage = Stage::Calling(conn.call(MessageId::of(M::NAME), payload, self.manner.clone()));
         Ok(())
     }

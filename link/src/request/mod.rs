@@ -70,6 +70,23 @@ pub enum End<E> {
     Lost(Delivery),
 }
 
+impl<E> End<E> {
+    /// In one word, for logs.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::App(_) => "declined",
+            Self::Deadline { .. } => "deadline",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Panicked(_) => "panicked",
+            Self::Unsupported => "unsupported",
+            Self::ShapeMismatch(_) => "shape mismatch",
+            Self::BadMessage(_) => "bad message",
+            Self::BadReply(_) => "bad reply",
+            Self::Lost(_) => "lost",
+        }
+    }
+}
+
 /// What happens to the handler of a call that is given up: by dropping its future, by its token, or at its deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]

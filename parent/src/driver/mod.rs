@@ -29,6 +29,7 @@ use crate::lifecycle::{Action, Cue, Lifecycle, Patience};
 use crate::process::Process;
 use crate::report::Why;
 use crate::shared::{Shared, Wish};
+use crate::trace::child_logged;
 
 /// A link and a process that have found each other.
 pub(crate) struct Joined {
@@ -317,6 +318,11 @@ impl Driver {
                 if let Some(conn) = self.shared.conn.get() {
                     self.handlers.call(&self.shared, conn, asked);
                 }
+                None
+            }
+            Received::Log(record) => {
+                child_logged(&self.shared.name, &record);
+                self.shared.push(ChildEvent::Log(record));
                 None
             }
             Received::Stopped(call) => {
