@@ -3,20 +3,26 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use kinfolk::child::{self, Job, Me, ParentHandle};
 
 use crate::protocol::{CountPrimes, Counted, Permille, Primes, TakenAway};
 use crate::sieve::Sieve;
 
+/// Drafts begun so far: each has a name of its own, since a thread that was told to stop may still be at work when the
+/// next count begins.
+type Drafts = AtomicU64;
+
 /// What the role does.
 pub(crate) async fn worker(me: Me<Primes>) -> child::Result {
-    me.on_blocking(count).run().await
+    me.state(Drafts::new(0)).on_blocking(count).run().await
 }
 
 /// Every `?` in here leaves by way of the draft's drop, a cancel's too.
-fn count(job: &Job<CountPrimes>, task: CountPrimes) -> child::Result<Counted> {
-    let mut draft = Draft::begin(&task.table, job.parent())?;
+fn count(job: &Job<CountPrimes, Drafts>, task: CountPrimes) -> child::Result<Counted> {
+    let number = job.state().fetch_add(1, Ordering::Relaxed);
+    let mut draft = Draft::begin(task.table.with_extension(format!("unfinished-{number}")), job.parent())?;
     let (mut counted, mut told) = (Counted { primes: 0, lines: 0 }, Permille(0));
     for segment in Sieve::new(task.below) {
         // Some hundred times a second: a cancel is not to wait, and asking costs one load.
@@ -43,8 +49,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn begin(table: &Path, parent: ParentHandle<Primes>) -> child::Result<Self> {
-        let path = table.with_extension("unfinished");
+    fn begin(path: PathBuf, parent: ParentHandle<Primes>) -> child::Result<Self> {
         Ok(Self { file: BufWriter::new(File::create(&path)?), path, finished: false, parent })
     }
 
