@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::fairness;
 use crate::limits;
 use crate::measure::{Pace, measure};
 use crate::ours;
@@ -19,13 +20,22 @@ pub enum Contender {
     Socketpair,
     /// tokio's `UnixStream` with a length prefix, child by tokio's `Command`: what plain tokio allows.
     TokioStream,
+    /// A loop over a nonblocking socket that lets short answers overtake a stream: what the kernel allows where both
+    /// share a link.
+    TwoLanes,
     /// This project.
     Kinfolk,
 }
 
 impl Contender {
-    /// All of them, in the order of a table.
-    pub const ALL: [Self; 3] = [Self::Socketpair, Self::TokioStream, Self::Kinfolk];
+    /// Those that take part in a scenario, in the order of a table.
+    #[must_use]
+    pub fn of(scenario: Scenario) -> &'static [Self] {
+        match scenario {
+            Scenario::Fairness => &[Self::TwoLanes, Self::Kinfolk],
+            _ => &[Self::Socketpair, Self::TokioStream, Self::Kinfolk],
+        }
+    }
 
     /// Its name in a table.
     #[must_use]
@@ -33,6 +43,7 @@ impl Contender {
         match self {
             Self::Socketpair => "limit: socketpair",
             Self::TokioStream => "limit: tokio UnixStream",
+            Self::TwoLanes => "limit: two lanes",
             Self::Kinfolk => "kinfolk",
         }
     }
@@ -40,11 +51,15 @@ impl Contender {
     /// Measures one scenario once, with children of its own, on a fresh current-thread runtime.
     ///
     /// # Errors
-    /// A child could not be started, ended early, or answered wrongly.
+    /// A child could not be started, ended early, or answered wrongly; or it takes no part in that scenario.
     pub fn measure(self, scenario: Scenario, pace: &Pace) -> Result<Sample> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             match self {
+                Self::TwoLanes if scenario == Scenario::Fairness => fairness::measure::<limits::TwoLanes>(pace).await,
+                Self::Kinfolk if scenario == Scenario::Fairness => fairness::measure::<ours::Kinfolk>(pace).await,
+                _ if !Self::of(scenario).contains(&self) => Err("it takes no part in this scenario".into()),
+                Self::TwoLanes => Err("it measures one scenario only".into()),
                 Self::Socketpair => measure::<limits::Socketpair>(scenario, pace).await,
                 Self::TokioStream => measure::<limits::TokioStream>(scenario, pace).await,
                 Self::Kinfolk => measure::<ours::Kinfolk>(scenario, pace).await,

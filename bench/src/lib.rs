@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod contender;
+mod fairness;
 mod limits;
 mod measure;
 mod memory;

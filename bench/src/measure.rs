@@ -21,6 +21,8 @@ pub struct Pace {
     pub warm_up: Duration,
     /// Children started one after the other for the spawn scenario.
     pub spawns: usize,
+    /// Items of 1 MiB that are streamed. Too few: their rate jumps. Too many: a round takes long.
+    pub items: usize,
     /// How long a child idles before its memory is read.
     pub idle: Duration,
 }
@@ -30,14 +32,14 @@ impl Pace {
     #[must_use]
     pub fn lasting(duration: Duration) -> Self {
         let warm_up = (duration / 2).min(Duration::from_millis(200));
-        Self { duration, warm_up, spawns: 15, idle: Duration::from_millis(150) }
+        Self { duration, warm_up, spawns: 15, items: 1024, idle: Duration::from_millis(150) }
     }
 
     /// Just long enough to see that everything works; its figures mean nothing.
     #[must_use]
     pub fn smoke() -> Self {
         let short = Duration::from_millis(20);
-        Self { duration: short, warm_up: short / 4, spawns: 2, idle: short }
+        Self { duration: short, warm_up: short / 4, spawns: 2, items: 8, idle: short }
     }
 }
 
@@ -53,6 +55,7 @@ pub(crate) async fn measure<P: Peer>(scenario: Scenario, pace: &Pace) -> Result<
         Scenario::OneWay => one_way(&mut peer, pace).await,
         Scenario::Upload(mib) => large(&mut peer, mib * MIB, false, pace).await,
         Scenario::Echo(mib) => large(&mut peer, mib * MIB, true, pace).await,
+        Scenario::Fairness => unreachable!("measured elsewhere: not every contender streams"),
         Scenario::Spawn => unreachable!("taken above: it starts children of its own"),
     }?;
     peer.stop().await?;

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::StreamExt;
 use kinfolk::child::Me;
-use kinfolk::parent::{Child, ChildSpec, Parent, Program};
-use kinfolk::{Bincode, Call, Fault, Message, OneWay, Protocol, ToChild, Version};
+use kinfolk::parent::{Child, ChildSpec, Parent, Program, Replies};
+use kinfolk::{Bincode, Call, Fault, Message, OneWay, Protocol, Streaming, ToChild, Version};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::fairness::{Beside, CALL, ITEM, Streamed, Streamer, nanos_since};
 use crate::peer::{Peer, Result, SMALL, ensure, noise, touch};
 
 const ROLE: &str = "bench";
@@ -50,6 +52,15 @@ impl Message for Note {
     const NAME: &'static str = "Note";
 }
 
+/// Asks for so many items.
+#[derive(Serialize, Deserialize)]
+struct Flow(usize);
+impl Message for Flow {
+    type To = ToChild<Bench>;
+    type Contract = Streaming<ByteBuf>;
+    const NAME: &'static str = "Flow";
+}
+
 /// Asks how many notes have been handled.
 #[derive(Serialize, Deserialize)]
 struct Count;
@@ -72,6 +83,13 @@ async fn worker(me: Me<Bench>) -> std::result::Result<(), Fault> {
             cx.state().fetch_add(1, Ordering::Relaxed);
         })
         .on_message(|cx, _: Count| async move { Ok(cx.state().load(Ordering::Relaxed)) })
+        .on_message(|cx, Flow(items): Flow| async move {
+            let item = noise(ITEM);
+            for _ in 0..items {
+                cx.send(ByteBuf::from(item.to_vec())).await;
+            }
+            Ok(())
+        })
         .run()
         .await
 }
@@ -163,4 +181,54 @@ async fn call_until(child: Child<Bench>, end: Instant) -> Result<u64> {
         answered += 1;
     }
     Ok(answered)
+}
+
+impl Streamer for Kinfolk {
+    async fn open() -> Result<Self> {
+        Self::start().await
+    }
+
+    async fn calls(&mut self, duration: Duration) -> Result<Vec<u64>> {
+        let end = Instant::now() + duration;
+        calls_while(&self.child, || Instant::now() < end).await
+    }
+
+    async fn stream(&mut self, items: usize, beside: Beside) -> Result<Streamed> {
+        let start = Instant::now();
+        let reading = tokio::spawn(read(self.child.stream(Flow(items)), items));
+        let calls = match beside {
+            Beside::Nothing => Vec::new(),
+            Beside::Calls => calls_while(&self.child, || !reading.is_finished()).await?,
+        };
+        let ended = reading.await??;
+        Ok(Streamed { took: ended.duration_since(start), calls })
+    }
+
+    async fn close(self) -> Result<()> {
+        self.stop().await
+    }
+}
+
+async fn calls_while(child: &Child<Bench>, goes_on: impl Fn() -> bool) -> Result<Vec<u64>> {
+    let source = noise(CALL);
+    let mut nanos = Vec::with_capacity(1 << 18);
+    while goes_on() {
+        let payload = Kinfolk::payload(&source);
+        let sent = Instant::now();
+        ensure(child.request(Echo(payload)).await?.len() == CALL, "an echo has the wrong length")?;
+        nanos.push(nanos_since(sent));
+    }
+    Ok(nanos)
+}
+
+/// Reads a stream to its end, and says when that was.
+async fn read(mut stream: Replies<Flow>, items: usize) -> Result<Instant> {
+    let mut bytes = 0;
+    while let Some(item) = stream.next().await {
+        let item = item?;
+        touch(&item);
+        bytes += item.len();
+    }
+    ensure(bytes == items * ITEM, "a stream came incomplete")?;
+    Ok(Instant::now())
 }

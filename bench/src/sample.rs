@@ -29,6 +29,23 @@ pub enum Sample {
         /// Payload bytes one way per second, in 10⁹.
         gbps: f64,
     },
+    /// Small calls and a stream, apart and together.
+    Fairness {
+        /// The median of a call with nothing beside it, in µs.
+        idle_p50: f64,
+        /// 99 of 100 of these were at least as fast.
+        idle_p99: f64,
+        /// The median of a call beside the stream, in µs.
+        loaded_p50: f64,
+        /// 99 of 100 of these were at least as fast.
+        loaded_p99: f64,
+        /// Payload bytes of the stream alone, per second, in 10⁹.
+        alone_gbps: f64,
+        /// The same beside calls.
+        loaded_gbps: f64,
+        /// Calls that were made beside the stream.
+        calls: usize,
+    },
     /// Starts of a child, and what it occupies afterwards.
     Spawn {
         /// Median from spawn to first reply in ms.
@@ -83,6 +100,17 @@ impl Sample {
             }
             Self::Messages { rate } => vec![figure("rate", "M/s", Higher, rate / 1e6)],
             Self::Bytes { gbps } => vec![figure("payload", "GB/s", Higher, gbps)],
+            Self::Fairness { idle_p50, idle_p99, loaded_p50, loaded_p99, alone_gbps, loaded_gbps, calls } => vec![
+                figure("idle p50", "µs", Lower, idle_p50),
+                figure("idle p99", "µs", Lower, idle_p99),
+                figure("loaded p50", "µs", Lower, loaded_p50),
+                figure("loaded p99", "µs", Lower, loaded_p99),
+                figure("p99 loaded / idle", "x", Lower, loaded_p99 / idle_p99),
+                figure("stream alone", "GB/s", Higher, alone_gbps),
+                figure("stream loaded", "GB/s", Higher, loaded_gbps),
+                figure("stream loaded / alone", "x", Higher, loaded_gbps / alone_gbps),
+                figure("calls beside it", "k", Higher, calls as f64 / 1e3),
+            ],
             Self::Spawn { ms, min_ms, memory } => vec![
                 figure("median", "ms", Lower, ms),
                 figure("fastest", "ms", Lower, min_ms),

@@ -13,19 +13,22 @@ pub enum Scenario {
     Upload(usize),
     /// A payload of so many MiB there and the same back.
     Echo(usize),
+    /// Calls of 100 bytes beside a stream of 1 GiB, in items of 1 MiB, from the child.
+    Fairness,
     /// From the spawn to the first reply, then the memory of that child once it idles.
     Spawn,
 }
 
 impl Scenario {
     /// The scenarios of a whole run, in the order of its table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RoundTrip,
         Self::InFlight(64),
         Self::InFlight(1024),
         Self::OneWay,
         Self::Upload(1),
         Self::Upload(64),
+        Self::Fairness,
         Self::Spawn,
     ];
 
@@ -47,6 +50,7 @@ impl Scenario {
             Self::OneWay => "oneway".into(),
             Self::Upload(mib) => format!("big{mib}m-ack"),
             Self::Echo(mib) => format!("big{mib}m-echo"),
+            Self::Fairness => "fair".into(),
             Self::Spawn => "spawn".into(),
         }
     }
@@ -60,6 +64,7 @@ impl Scenario {
             Self::OneWay => "one-way messages".into(),
             Self::Upload(mib) => format!("{mib} MiB, short answer"),
             Self::Echo(mib) => format!("{mib} MiB, echoed"),
+            Self::Fairness => "100-byte calls beside a 1 GiB stream".into(),
             Self::Spawn => "spawn to first reply".into(),
         }
     }

@@ -360,6 +360,23 @@ mod tests {
     }
 
     #[test]
+    fn every_flag_has_the_bit_and_the_kinds_the_documentation_gives_it() {
+        use Kind::{Call, Cancel, Chunk, Declined, Item, Message, Reply};
+        for (flag, bit, kinds) in [
+            (Flags::LONG, 1, [Call, Reply, Declined, Item, Message].as_slice()),
+            (Flags::CONTEXT, 2, &[Call]),
+            (Flags::REPORT, 4, &[Cancel]),
+            (Flags::ABANDONED, 8, &[Chunk]),
+        ] {
+            assert_eq!(flag.0, bit);
+            for kind in (0..=u8::MAX).filter_map(Kind::from_byte) {
+                let decoded = Header::decode(&Header { flags: flag, ..Header::control(kind, 0) }.encode(), 0);
+                assert_eq!(decoded.is_ok(), kinds.contains(&kind), "{kind:?} with {bit}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_defined_is_refused() {
         let mut bytes = CALL.encode();
         assert_eq!(Header::decode(&bytes, 4), Err(FrameError::TooLong { kind: Kind::Call, length: 5, max: 4 }));

@@ -24,6 +24,8 @@ pub(super) enum Operation {
     OneWay = 2,
     /// Send the count.
     Count = 3,
+    /// Send so many items, in chunks.
+    Stream = 4,
 }
 
 /// The header of a payload of that length.

@@ -5,7 +5,9 @@ mod blocking;
 mod frame;
 mod spawn;
 mod tokio_uds;
+mod two_lanes;
 
 pub(crate) use blocking::Socketpair;
 pub(crate) use spawn::child_main;
 pub(crate) use tokio_uds::TokioStream;
+pub(crate) use two_lanes::TwoLanes;

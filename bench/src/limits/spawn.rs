@@ -5,12 +5,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitCode, Stdio};
 
-use super::{blocking, tokio_uds};
+use super::{blocking, tokio_uds, two_lanes};
 
 /// Names the kind of child this process is. An argument would have to pass the command line parser first.
 const ROLE: &str = "KINFOLK_BENCH_LIMIT";
 const BLOCKING: &str = "socketpair";
 const TOKIO: &str = "tokio-stream";
+const TWO_LANES: &str = "two-lanes";
 
 /// Runs the limit's child this process was started as, if it was.
 pub(crate) fn child_main() -> Option<ExitCode> {
@@ -18,17 +19,27 @@ pub(crate) fn child_main() -> Option<ExitCode> {
     let run = || match role.as_str() {
         BLOCKING => blocking::serve(inherited()?),
         TOKIO => tokio_uds::serve(inherited()?),
+        TWO_LANES => two_lanes::serve(inherited()?),
         _ => Err(io::Error::other("no such limit")),
     };
     Some(if run().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Starts the blocking child with std's `Command`.
-#[expect(clippy::disallowed_methods, reason = "the limit must not pass through the code it is the limit of")]
 pub(super) fn std_command() -> io::Result<(UnixStream, Child)> {
+    command(BLOCKING)
+}
+
+/// Starts the child with two lanes in the same way.
+pub(super) fn two_lanes_command() -> io::Result<(UnixStream, Child)> {
+    command(TWO_LANES)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the limit must not pass through the code it is the limit of")]
+fn command(role: &str) -> io::Result<(UnixStream, Child)> {
     let (ours, theirs) = UnixStream::pair()?;
     let child =
-        Command::new(std::env::current_exe()?).env(ROLE, BLOCKING).stdin(Stdio::from(OwnedFd::from(theirs))).spawn()?;
+        Command::new(std::env::current_exe()?).env(ROLE, role).stdin(Stdio::from(OwnedFd::from(theirs))).spawn()?;
     Ok((ours, child))
 }
 

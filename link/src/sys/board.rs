@@ -144,6 +144,19 @@ mod tests {
     }
 
     #[test]
+    fn a_board_is_these_bytes() {
+        let (board, fd) = Board::create(2).unwrap();
+        board.begin(call(1, 3));
+        let mut bytes = [0xff; 80];
+        assert_eq!(rustix::io::pread(&fd, &mut bytes, 0).unwrap(), 80);
+        let golden = [b"kinboard".as_slice(), &[0; 56], &[0; 8], b"\x01\0\0\0\x03\0\0\0"].concat();
+        assert_eq!(bytes[..], golden);
+        board.end(call(1, 3));
+        rustix::io::pread(&fd, &mut bytes, 0).unwrap();
+        assert_eq!(bytes[72..], *b"\x02\0\0\0\x03\0\0\0");
+    }
+
+    #[test]
     fn what_one_side_notes_the_other_reads() {
         let (parents, childs) = pair();
         assert_eq!(parents.noted(call(3, 1)), Noted::Nothing);

@@ -123,7 +123,8 @@ fn credit_for_what_was_not_sent_is_caught() {
     let grant = Grant { items: 2, bytes: 3 };
     assert_eq!(ours.credited(grant), Err(Broken::TooMuchCredit { items: 2, bytes: 3 }));
     assert!(ours.credited(Grant { items: 1, bytes: 4 }).is_err());
-    assert_eq!(Grant::decode(&grant.encode()), Ok(grant));
+    let golden = *b"\x02\0\0\0\x03\0\0\0\0\0\0\0";
+    assert_eq!((grant.encode(), Grant::decode(&golden)), (golden, Ok(grant)));
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub(crate) fn write(out: &mut impl Write, results: &Results, placement: Placemen
             "max": spread.max,
             "rounds": row.rounds,
             "times_socketpair": results.ratio(row, Contender::Socketpair),
+            "times_two_lanes": results.ratio(row, Contender::TwoLanes),
             "times_tokio_stream": results.ratio(row, Contender::TokioStream),
         });
         writeln!(out, "{line}")?;
@@ -33,9 +34,9 @@ pub(crate) fn write(out: &mut impl Write, results: &Results, placement: Placemen
             let line = json!({
                 "goal": goal.name,
                 "placement": placement,
-                "most": goal.most,
+                goal.bound.word(): goal.bound.value(),
                 "reached": reached,
-                "met": reached <= goal.most,
+                "met": goal.bound.is_kept(reached),
             });
             writeln!(out, "{line}")?;
         }

@@ -56,7 +56,7 @@ fn measured(options: &Options) -> Result<Results> {
     let mut results = Results::default();
     for scenario in options.scenarios() {
         for round in 1..=options.rounds() {
-            for contender in Contender::ALL {
+            for &contender in Contender::of(scenario) {
                 progress(&format!("{}, round {round}: {}", scenario.title(), contender.title()))?;
                 let sample = contender
                     .measure(scenario, &pace)

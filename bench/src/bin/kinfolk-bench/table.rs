@@ -20,8 +20,9 @@ pub(crate) fn write(out: &mut impl Write, results: &Results, options: &Options) 
     writeln!(out, "{}\n", table(results))?;
     for goal in &GOALS {
         if let Some(reached) = goal.reached(results, options.placement()) {
-            let verdict = if reached <= goal.most { "met" } else { "MISSED" };
-            writeln!(out, "goal {verdict}: {}: {reached:.2}, at most {}", goal.name, goal.most)?;
+            let verdict = if goal.bound.is_kept(reached) { "met" } else { "MISSED" };
+            let (word, value) = (goal.bound.word(), goal.bound.value());
+            writeln!(out, "goal {verdict}: {}: {reached:.2}, at {word} {value}", goal.name)?;
         }
     }
     if options.is_smoke() {
@@ -40,6 +41,7 @@ fn table(results: &Results) -> Table {
         "[min..max]",
         "x socketpair",
         "x tokio",
+        "x two lanes",
     ]);
     for group in results.grouped() {
         for (place, row) in group.into_iter().enumerate() {
@@ -52,7 +54,7 @@ fn table(results: &Results) -> Table {
     table
 }
 
-fn cells(results: &Results, row: &Row, first: bool) -> [String; 7] {
+fn cells(results: &Results, row: &Row, first: bool) -> [String; 8] {
     let spread = row.spread();
     let heading = |text: String| if first { text } else { String::new() };
     let ratio = |reference| match results.ratio(row, reference) {
@@ -67,6 +69,7 @@ fn cells(results: &Results, row: &Row, first: bool) -> [String; 7] {
         format!("[{}..{}]", short(spread.min), short(spread.max)),
         ratio(Contender::Socketpair),
         ratio(Contender::TokioStream),
+        ratio(Contender::TwoLanes),
     ]
 }
 

@@ -115,6 +115,32 @@ fn what_is_closed_takes_nothing_and_tells_what_may_have_left() {
     assert!(queue.take().is_none() && queue.is_empty());
 }
 
+#[test]
+fn long_payloads_are_these_bytes() {
+    let length = WHOLE + 1;
+    let mut queue = queue();
+    let mut push = |header: Header, fill| queue.push(&header, &[], &mut vec![fill; length as usize]);
+    push(call_of(Kind::Reply, 1 << 32, length), 1);
+    let message = kinfolk_protocol::MessageId::of("Echo");
+    push(Header { message, ..Header::control(Kind::Message, length) }, 2);
+    let (first, rest) = (vec![1; WHOLE as usize], vec![2; WHOLE as usize]);
+    let golden = [
+        b"\x01\0\x01\0\x11\x01\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0".as_slice(),
+        b"\0\0\x01\0\x40\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        &first,
+        b"\x01\0\x01\0\x20\x01\0\0\0\0\0\0\0\0\0\0\x44\xb5\x74\x27\x6c\xe6\x8e\x5a",
+        b"\0\0\x01\0\x40\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        &rest,
+        b"\x01\0\0\0\x40\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01",
+        b"\x01\0\0\0\x40\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02",
+    ];
+    assert!(flush(&mut queue, usize::MAX).0 == golden.concat());
+}
+
+fn call_of(kind: Kind, id: u64, length: u32) -> Header {
+    Header::of_call(kind, kinfolk_protocol::CallId::from_bits(id), length)
+}
+
 /// The frames in a stream, chunks as their number and length.
 fn parse(mut bytes: &[u8]) -> Vec<(Kind, u64, usize)> {
     let mut frames = Vec::new();
