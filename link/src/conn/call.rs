@@ -164,6 +164,11 @@ impl Calling {
         }
     }
 
+    /// True once the answer is there, and with it all items.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(&self.stage, Stage::Sent(Sent { items: Some(items), .. }) if items.is_closed())
+    }
+
     /// Stops waiting: the peer is told. How far the call had come.
     pub fn give_up(&mut self) -> Delivery {
         match std::mem::replace(&mut self.stage, Stage::Done) {

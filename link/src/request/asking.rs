@@ -92,15 +92,16 @@ impl<M: Message, C: Caller> Asking<M, C> {
         if let Err(end) = self.start() {
             return Poll::Ready(Some(Err(self.fail(end))));
         }
-        let Stage::Calling(calling) = &mut self.stage else { return Poll::Ready(None) };
-        match calling.poll_item(cx) {
-            Poll::Ready(Some(bytes)) => Poll::Ready(Some(self.decode_item(&bytes))),
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => {
-                let end = ready!(self.poll_stop(cx));
-                Poll::Ready(Some(Err(self.fail(end))))
+        // First, or items that never pause would keep a deadline from being seen. What came with the end in time is read.
+        let open = matches!(&self.stage, Stage::Calling(calling) if !calling.is_answered());
+        if open {
+            if let Poll::Ready(end) = self.poll_stop(cx) {
+                return Poll::Ready(Some(Err(self.fail(end))));
             }
         }
+        let Stage::Calling(calling) = &mut self.stage else { return Poll::Ready(None) };
+        let item = ready!(calling.poll_item(cx));
+        Poll::Ready(item.map(|bytes| self.decode_item(&bytes)))
     }
 
     fn decode_item(&mut self, bytes: &Bytes) -> Item<M, C> {
