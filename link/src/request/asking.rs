@@ -182,11 +182,10 @@ impl<M: Message, C: Caller> Asking<M, C> {
     /// Stops waiting. How far the call had come.
     fn give_up(&mut self) -> Delivery {
         let Stage::Calling(calling) = &mut self.stage else { return Delivery::NotSent };
-        if let (CancelMode::KillAfter(grace), Some(call)) = (self.mode, calling.id()) {
-            // Before the child is told, so that its answer finds the sentence.
-            self.caller.condemn(call, grace);
-        }
-        let delivery = calling.give_up();
+        let delivery = match self.mode {
+            CancelMode::Cooperative => calling.give_up(|_| {}),
+            CancelMode::KillAfter(grace) => calling.give_up(|call| self.caller.condemn(call, grace)),
+        };
         self.stage = Stage::Done;
         delivery
     }
