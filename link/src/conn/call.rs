@@ -72,12 +72,13 @@ pub struct Manner {
 }
 
 impl Manner {
-    fn context(&self) -> Context {
+    /// What goes in front of its message: it counts as part of it.
+    pub(crate) fn front(&self) -> Vec<u8> {
         let mut context = Context::default();
         context.remaining = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         context.cause = self.cause;
         context.trace.clone_from(&self.trace);
-        context
+        if context.is_empty() { Vec::new() } else { context.encode() }
     }
 }
 
@@ -220,8 +221,7 @@ impl Conn {
         place: &mut Place,
         manner: &Manner,
     ) -> Poll<Option<(Sent, bool)>> {
-        let context = manner.context();
-        let front = if context.is_empty() { Vec::new() } else { context.encode() };
+        let front = manner.front();
         let length = front.len() + payload.len();
         let mut state = lock(&self.state);
         let state = &mut *state;

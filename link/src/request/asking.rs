@@ -161,7 +161,7 @@ impl<M: Message, C: Caller> Asking<M, C> {
             Admission::NoHandler => return Err(End::Unsupported),
             Admission::Mismatch(mismatch) => return Err(End::ShapeMismatch(mismatch)),
         }
-        let payload = encoded(conn, &message)?;
+        let payload = encoded(conn, &self.manner, &message)?;
         self.stage = Stage::Calling(conn.call(MessageId::of(M::NAME), payload, self.manner.clone()));
         Ok(())
     }
@@ -197,9 +197,9 @@ impl<M: Message, C: Caller> Drop for Asking<M, C> {
     }
 }
 
-fn encoded<M: Message>(conn: &Conn, message: &M) -> Result<Vec<u8>, Ended<M>> {
+fn encoded<M: Message>(conn: &Conn, manner: &Manner, message: &M) -> Result<Vec<u8>, Ended<M>> {
     let payload = encode::<CodecOf<M>, M>(message).map_err(|error| End::BadMessage(error.to_string()))?;
-    let (bytes, max) = (payload.len(), conn.max_message());
+    let (bytes, max) = (payload.len() + manner.front().len(), conn.max_message());
     if bytes > max {
         recycle(payload);
         return Err(End::BadMessage(format!("it has {bytes} bytes, the receiver's limit `max_message` is {max}")));
