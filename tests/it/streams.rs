@@ -30,7 +30,9 @@ fn check(next: u64, piece: &Piece, size: u32) {
 
 #[tokio::test]
 async fn all_items_come_and_then_the_end() {
-    for (count, items, blocking) in [(0, 1, false), (1, 1, true), (2_000, 1, false), (2_000, 5, true), (5_000, 64, false)] {
+    for (count, items, blocking) in
+        [(0, 1, false), (1, 1, true), (2_000, 1, false), (2_000, 5, true), (5_000, 64, false)]
+    {
         let (_parent, child) = narrow(items, 1 << 20).await;
         let mut stream = child.stream(Pieces { blocking, ..pieces(count) });
         for number in 0..count {

@@ -37,7 +37,12 @@ pub(crate) async fn one() -> (Parent, Child<Drill>) {
 
 /// A spec of a child that streams, reports and asks back.
 pub(crate) fn asker(name: &str) -> ChildSpec<Relay, WithInit<Relay>> {
-    ChildSpec::<Relay>::new(name, Program::path(ASKER)).init(Opening::Plain).stderr(Stdio::lines())
+    opening_with(name, Opening::Plain)
+}
+
+/// A spec of such a child that begins in another way.
+pub(crate) fn opening_with(name: &str, opening: Opening) -> ChildSpec<Relay, WithInit<Relay>> {
+    ChildSpec::<Relay>::new(name, Program::path(ASKER)).init(opening).stderr(Stdio::lines())
 }
 
 /// What the child has counted, once that is as it should be.

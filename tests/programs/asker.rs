@@ -73,8 +73,7 @@ async fn roomy(me: Me<Relay>) -> child::Result {
 
 impl State {
     fn count(&self) -> Count {
-        let [begun, dropped, sent] =
-            [&self.begun, &self.dropped, &self.sent].map(|count| count.load(Ordering::SeqCst));
+        let [begun, dropped, sent] = [&self.begun, &self.dropped, &self.sent].map(|count| count.load(Ordering::SeqCst));
         Count { begun, dropped, sent }
     }
 }

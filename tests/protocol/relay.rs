@@ -22,8 +22,7 @@ impl Protocol for Relay {
 pub enum Tight {}
 
 /// What a tight child, and the tests' parent of one, accept.
-pub const TIGHT: Limits =
-    Limits::DEFAULT.items(1, 1).max_in_flight(2).window(1, 1).max_message(1 << 20);
+pub const TIGHT: Limits = Limits::DEFAULT.items(1, 1).max_in_flight(2).window(1, 1).max_message(1 << 20);
 
 impl Protocol for Tight {
     const NAME: &'static str = "tight";
