@@ -77,7 +77,7 @@ async fn a_deadline_ends_a_call_to_a_stopped_child_and_says_how_far_it_came() {
     let (_parent, child) = telling().await;
     let limit = Duration::from_millis(50);
     // Begun, then stopped.
-    let begun = tokio::spawn(child.request(Wait()).deadline(Duration::from_secs(1)).into_future());
+    let begun = tokio::spawn(child.request(Wait()).deadline(Duration::from_secs(2)).into_future());
     counted(&child, "it has begun", |count| count.begun == 1).await;
     signal(child.pid(), Signal::STOP);
     let error = within(begun).await.unwrap().unwrap_err();

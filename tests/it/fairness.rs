@@ -98,7 +98,7 @@ async fn one_way_messages_keep_their_order_when_long_and_short_ones_mix() {
 async fn a_call_given_up_half_way_frees_the_link_for_the_next() {
     let (_parent, child, _) = speaking().await;
     let before = within(child.request(Counters())).await.unwrap();
-    for _ in 0..10 {
+    for _ in 0..4 {
         let mut long = child.request(Grow(ByteBuf::from(vec![1; LONG]), 0)).into_future();
         // Some of it has left, since something that was sent after it is answered.
         let small = child.request(Grow(ByteBuf::new(), 1)).into_future();
@@ -108,7 +108,7 @@ async fn a_call_given_up_half_way_frees_the_link_for_the_next() {
         assert_eq!(within(child.request(Grow(bytes(100_000), 0))).await.unwrap(), bytes(100_000));
     }
     // The same for its reply.
-    for _ in 0..10 {
+    for _ in 0..4 {
         let mut long = child.request(Grow(ByteBuf::new(), LONG as u32)).into_future();
         assert!((&mut long).now_or_never().is_none());
         assert_eq!(within(child.request(Grow(ByteBuf::new(), 1))).await.unwrap().len(), 1);
@@ -137,7 +137,7 @@ async fn a_shutdown_waits_for_a_long_call_that_is_on_its_way() {
 
 #[tokio::test]
 async fn a_child_killed_while_chunks_are_under_way_ends_each_call_with_how_far_it_came() {
-    for _ in 0..5 {
+    for _ in 0..2 {
         let (_parent, child, _) = speaking().await;
         let begun = tokio::spawn(child.request(Wait()).into_future());
         counted(&child, "it has begun", |count| count.begun == 1).await;
