@@ -1,6 +1,5 @@
 //! The smallest limits on both sides, and more in both directions than fits: nothing waits for ever.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,13 +24,25 @@ async fn haul(child: Child<Tight>, load: ByteBuf) {
     assert!(back == load && carried == [load], "another load came back");
 }
 
-#[tokio::test]
-async fn hundreds_of_calls_that_ask_back_all_finish_within_the_smallest_limits() {
+async fn haul_hundreds() {
     let parent = Parent::new();
     let child = within(parent.spawn(tight())).await.unwrap();
     let sizes = [100_000, 0, 10, 65_536, 300_000, 65_500];
-    let calls = (0..300).map(|number| haul(child.clone(), bytes(sizes[number % sizes.len()] + number)));
-    within(futures::future::join_all(calls)).await;
+    let loads = (0..300).map(|number| bytes(sizes[number % sizes.len()] + number));
+    let calls = loads.map(|load| tokio::spawn(haul(child.clone(), load)));
+    for call in within(futures::future::join_all(calls)).await {
+        call.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn hundreds_of_calls_that_ask_back_all_finish_within_the_smallest_limits() {
+    haul_hundreds().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn hundreds_of_calls_that_ask_back_all_finish_on_several_threads() {
+    haul_hundreds().await;
 }
 
 #[tokio::test]
@@ -57,29 +68,39 @@ async fn calls_and_one_way_messages_fill_both_directions_at_once_and_all_arrive(
     assert!(within(child.shutdown()).await.status.is_success());
 }
 
-#[tokio::test]
-async fn calls_that_are_given_up_at_random_leave_no_room_taken() {
+/// A call that is given up after `limit`, unless it comes to its end before. True if it was given up.
+async fn haul_within(child: Child<Tight>, load: ByteBuf, limit: Duration) -> bool {
+    match child.request(Haul(load.clone())).deadline(limit).await {
+        Ok(back) => assert!(back == load),
+        Err(CallError::Deadline { .. }) => return true,
+        // The child's own call to us ended by that deadline, and it told so first.
+        Err(CallError::App(fault)) => assert!(fault.to_string().contains("not answered within"), "{fault:#}"),
+        Err(error) => panic!("{error:?}"),
+    }
+    false
+}
+
+async fn haul_and_give_up() {
     let parent = Parent::new();
     let child = within(parent.spawn(tight())).await.unwrap();
-    let given_up = AtomicU64::new(0);
     let calls = (0..200_u64).map(|number| {
-        let (child, given_up) = (child.clone(), &given_up);
-        async move {
-            let load = bytes(if number % 2 == 0 { 200_000 } else { 100 });
-            // From at once to after most others.
-            let limit = Duration::from_micros(number * number % 40_000);
-            match child.request(Haul(load.clone())).deadline(limit).await {
-                Ok(back) => assert!(back == load),
-                Err(CallError::Deadline { .. }) => drop(given_up.fetch_add(1, Ordering::SeqCst)),
-                // The child's own call to us ended by that deadline, and it told so first.
-                Err(CallError::App(fault)) => assert!(fault.to_string().contains("not answered within"), "{fault:#}"),
-                Err(error) => panic!("{error:?}"),
-            }
-        }
+        let load = bytes(if number % 2 == 0 { 200_000 } else { 100 });
+        // From at once to after most others.
+        tokio::spawn(haul_within(child.clone(), load, Duration::from_micros(number * number % 40_000)))
     });
-    within(futures::future::join_all(calls)).await;
-    assert!(given_up.load(Ordering::SeqCst) > 0);
+    let ends = within(futures::future::join_all(calls)).await;
+    assert!(ends.into_iter().map(Result::unwrap).filter(|given_up| *given_up).count() > 0);
     within(futures::future::join_all((0..20).map(|_| haul(child.clone(), bytes(200_000))))).await;
+}
+
+#[tokio::test]
+async fn calls_that_are_given_up_at_random_leave_no_room_taken() {
+    haul_and_give_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn calls_that_are_given_up_at_random_on_several_threads_leave_no_room_taken() {
+    haul_and_give_up().await;
 }
 
 #[tokio::test]
