@@ -105,7 +105,7 @@ impl Flags {
     pub const LONG: Self = Self(0x01);
     /// The payload begins with a [`Context`](crate::Context). On calls.
     pub const CONTEXT: Self = Self(0x02);
-    /// The caller wants to know when the handler has ended. On cancels.
+    /// The caller wants to know when the handler has ended. On cancels of a parent; a child's is overlooked.
     pub const REPORT: Self = Self(0x04);
     /// No more comes of this payload: it is given up. On chunks.
     pub const ABANDONED: Self = Self(0x08);

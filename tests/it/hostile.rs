@@ -39,6 +39,18 @@ async fn every_breach_is_caught_and_named() {
         ("credit", "credit for 9 messages"),
         ("ready-twice", "a Ready frame twice"),
         ("drain-parent", "a Drain frame although"),
+        ("unknown-item", "answered call 77.0, which was never made"),
+        ("unknown-chunk", "a chunk of a long payload 5, which was not announced"),
+        ("chunk-beyond", "a chunk of 11 bytes of a payload that lacks only 10"),
+        ("chunk-after-end", "a chunk of 2 bytes of a payload that lacks only 1"),
+        ("many-long", "more than 16 long payloads at once"),
+        ("long-credit", "a Credit frame with unknown flags"),
+        ("long-oversize", "the limit `max_message` is 134217728"),
+        ("not-cut", "65537 bytes in one piece"),
+        ("call-beyond", "it made call 1024.1, beyond the 1024"),
+        ("call-twice", "it made call 3.1 twice"),
+        ("bad-context", "Call"),
+        ("item-credit", "credit for"),
     ] {
         let text = caught(fault).await.to_string();
         assert!(text.contains(words), "{fault}: {text}");
@@ -74,4 +86,51 @@ async fn a_child_that_never_reads_fills_its_own_queue_only() {
     for call in calls {
         assert!(within(call).await.unwrap().unwrap_err().is_lost());
     }
+}
+
+#[tokio::test]
+async fn a_child_that_sends_items_without_credit_ends() {
+    let parent = Parent::new();
+    let child = within(parent.spawn(raw("items-without-credit"))).await.unwrap();
+    let mut call = child.request(Echo(1)).on_progress(|never| match never {}).into_future();
+    // Sent, and then not read from.
+    assert!(futures::poll!(&mut call).is_pending());
+    assert_eq!(within(child.wait()).await.ended_by, EndedBy::Us(Why::Misbehaved));
+    let said = within(
+        child
+            .events()
+            .filter_map(|event| async move {
+                match event {
+                    ChildEvent::Disconnected(Disconnected::Misbehaved(misbehaviour)) => Some(misbehaviour.to_string()),
+                    _ => None,
+                }
+            })
+            .collect::<Vec<_>>(),
+    )
+    .await;
+    assert!(said[0].contains("beyond the 64 items or 1048576 bytes it has credit for"), "{said:?}");
+}
+
+#[tokio::test]
+async fn what_means_nothing_harms_nothing() {
+    let parent = Parent::new();
+    let child = within(parent.spawn(raw("meaningless"))).await.unwrap();
+    assert_eq!(within(child.request(Echo(0))).await.unwrap(), 1);
+    for _ in 0..20 {
+        assert_eq!(within(child.request(Echo(0))).await.unwrap(), 3);
+    }
+    assert!(child.is_connected());
+}
+
+#[tokio::test]
+async fn a_long_payload_that_never_gets_further_holds_up_nobody() {
+    let parent = Parent::new();
+    let good = within(parent.spawn(worker("good", Begin::Well))).await.unwrap();
+    let child = within(parent.spawn(raw("empty-chunks"))).await.unwrap();
+    let call = tokio::spawn(child.request(Echo(1)).into_future());
+    for number in 0..100 {
+        assert_eq!(within(good.request(Echo(number))).await.unwrap(), number);
+    }
+    assert_eq!(within(child.kill()).await.ended_by, EndedBy::Us(Why::Killed));
+    assert!(within(call).await.unwrap().unwrap_err().is_lost());
 }

@@ -4,12 +4,19 @@
 
 mod attaching;
 mod calling;
+mod cancelling;
 mod computing;
+mod crowded;
+mod deadlines;
 mod ending;
+mod fairness;
 mod hostile;
 mod launching;
 mod leaving_nothing;
 mod many;
 mod messages;
+mod progress;
 mod starting;
+mod streams;
 mod support;
+mod upcalls;

@@ -5,10 +5,14 @@ use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
 use kinfolk::parent::{Child, ChildEvent, ChildSpec, Parent, Program, StartError, Stdio, WithInit};
+use kinfolk_tests::relay::{Count, Counters, Opening, Relay};
 use kinfolk_tests::{Begin, Drill};
+use rustix::process::{Pid, Signal};
+use serde_bytes::ByteBuf;
 
 pub(crate) const WORKER: &str = env!("CARGO_BIN_EXE_worker");
 pub(crate) const RAW: &str = env!("CARGO_BIN_EXE_raw");
+pub(crate) const ASKER: &str = env!("CARGO_BIN_EXE_asker");
 pub(crate) const NEST: &str = env!("CARGO_BIN_EXE_nest");
 
 /// Far beyond what a busy machine needs: it only keeps a broken test from hanging.
@@ -29,6 +33,39 @@ pub(crate) async fn one() -> (Parent, Child<Drill>) {
     let parent = Parent::new();
     let child = within(parent.spawn(worker("one", Begin::Well))).await.unwrap();
     (parent, child)
+}
+
+/// A spec of a child that streams, reports and asks back.
+pub(crate) fn asker(name: &str) -> ChildSpec<Relay, WithInit<Relay>> {
+    opening_with(name, Opening::Plain)
+}
+
+/// A spec of such a child that begins in another way.
+pub(crate) fn opening_with(name: &str, opening: Opening) -> ChildSpec<Relay, WithInit<Relay>> {
+    ChildSpec::<Relay>::new(name, Program::path(ASKER)).init(opening).stderr(Stdio::lines())
+}
+
+/// What the child has counted, once that is as it should be.
+pub(crate) async fn counted(child: &Child<Relay>, what: &str, holds: impl Fn(&Count) -> bool) -> Count {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let count = within(child.request(Counters())).await.unwrap();
+        if holds(&count) {
+            return count;
+        }
+        assert!(Instant::now() < end, "never came true: {what}: {count:?}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Sends a child a signal.
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    rustix::process::kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
+}
+
+/// Numbered bytes.
+pub(crate) fn bytes(length: usize) -> ByteBuf {
+    ByteBuf::from((0..length).map(|n| n as u8).collect::<Vec<_>>())
 }
 
 /// A start that fails, with its error and what all of its causes say.

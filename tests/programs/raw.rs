@@ -7,7 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 
 use kinfolk_protocol::{
-    CallId, HEADER_LEN, Header, Hello, Kind, Limits, MessageId, PREAMBLE, PREAMBLE_LEN, Ready, Token, Welcomed,
+    CallId, Flags, HEADER_LEN, Header, Hello, Kind, Limits, MessageId, PREAMBLE, PREAMBLE_LEN, Ready, Token, WHOLE,
+    Welcomed,
 };
 use kinfolk_tests::Drill;
 
@@ -52,9 +53,41 @@ fn misbehave_later(mut link: UnixStream, fault: &str) -> io::Result<()> {
             link.shutdown(std::net::Shutdown::Both)?;
             drop(link);
         }
-        _ => return misanswer(link, fault),
+        _ => match breach(fault) {
+            Some(bytes) => link.write_all(&bytes)?,
+            None => return misanswer(link, fault),
+        },
     }
     sleep_for_ever()
+}
+
+/// Bytes that no child may send.
+fn breach(fault: &str) -> Option<Vec<u8>> {
+    let chunk = |number, length: u32| {
+        [&Header::of_call(Kind::Chunk, CallId::from_bits(number), length).encode(), vec![0; length as usize].as_slice()]
+            .concat()
+    };
+    let call = |slot: u32, flags, payload: &[u8]| {
+        let id = call_id(slot, 1);
+        let header =
+            Header { flags, message: MessageId::of("Ask"), ..Header::of_call(Kind::Call, id, payload.len() as u32) };
+        [&header.encode(), payload].concat()
+    };
+    Some(match fault {
+        "unknown-item" => of_call(Kind::Item, CallId::from_bits(77), b"x"),
+        "unknown-chunk" => chunk(5, 10),
+        "chunk-beyond" => [long(Kind::Message, WHOLE + 10), chunk(1, WHOLE), chunk(1, 11)].concat(),
+        "chunk-after-end" => [long(Kind::Item, 10), chunk(1, 9), chunk(1, 2)].concat(),
+        "many-long" => long(Kind::Message, WHOLE + 1).repeat(17),
+        "long-credit" => long(Kind::Credit, WHOLE + 1),
+        "long-oversize" => long(Kind::Message, u32::MAX),
+        "not-cut" => Header::control(Kind::Message, WHOLE + 1).encode().to_vec(),
+        "call-beyond" => call(1_024, Flags::NONE, b"x"),
+        "call-twice" => call(3, Flags::NONE, b"x").repeat(2),
+        "bad-context" => call(3, Flags::CONTEXT, b"\xff\xffx"),
+        "item-credit" => [call(3, Flags::NONE, b"x"), of_call(Kind::Credit, call_id(3, 1), &[9; 12])].concat(),
+        _ => return None,
+    })
 }
 
 /// What is done wrong with the first call.
@@ -72,8 +105,38 @@ fn misanswer(mut link: UnixStream, fault: &str) -> io::Result<()> {
             link.write_all(&answer(second, &[3]))?;
             sleep_for_ever()
         }
+        "items-without-credit" => {
+            link.write_all(&of_call(Kind::Item, call, b"x").repeat(65))?;
+            sleep_for_ever()
+        }
+        "meaningless" => meaningless(&mut link, call),
+        "empty-chunks" => empty_chunks(link),
         _ => Err(io::Error::other("no such fault")),
     }
+}
+
+/// What is about no call, or about one that is over, means nothing; then the calls behind are answered.
+fn meaningless(link: &mut UnixStream, call: CallId) -> io::Result<()> {
+    let unknown = call_id(500, 9);
+    let over = [call, unknown]
+        .map(|call| [Kind::Started, Kind::Stopped, Kind::Cancel].map(|kind| of_call(kind, call, b"")).concat());
+    let credit = of_call(Kind::Credit, unknown, &[9; 12]);
+    let late = of_call(Kind::Item, call, b"late").repeat(200);
+    link.write_all(&[over[1].as_slice(), &credit, &answer(call, &[1]), &over[0], &late].concat())?;
+    loop {
+        let header = read_frame(link)?;
+        if header.kind == Kind::Call {
+            link.write_all(&answer(header.call, &[3]))?;
+        }
+    }
+}
+
+/// A long payload that never gets any further.
+fn empty_chunks(mut link: UnixStream) -> ! {
+    let chunk = Header::of_call(Kind::Chunk, CallId::from_bits(1), 0).encode().repeat(1_000);
+    let _ = link.write_all(&long(Kind::Message, WHOLE + 1));
+    while link.write_all(&chunk).is_ok() {}
+    sleep_for_ever()
 }
 
 /// One-way messages without end, and without regard to credit.
@@ -119,8 +182,20 @@ fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
 }
 
 fn answer(call: CallId, payload: &[u8]) -> Vec<u8> {
-    let header = Header::of_call(Kind::Reply, call, payload.len() as u32);
-    [&header.encode(), payload].concat()
+    of_call(Kind::Reply, call, payload)
+}
+
+fn of_call(kind: Kind, call: CallId, payload: &[u8]) -> Vec<u8> {
+    [&Header::of_call(kind, call, payload.len() as u32).encode(), payload].concat()
+}
+
+fn call_id(slot: u32, generation: u32) -> CallId {
+    CallId::from_bits(u64::from(slot) | u64::from(generation) << 32)
+}
+
+/// The announcement of a long payload.
+fn long(kind: Kind, length: u32) -> Vec<u8> {
+    Header { flags: Flags::LONG, message: MessageId::of("Tick"), ..Header::control(kind, length) }.encode().to_vec()
 }
 
 fn read_frame(link: &mut UnixStream) -> io::Result<Header> {

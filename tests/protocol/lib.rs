@@ -1,6 +1,8 @@
 //! What the test programs and the tests say to each other.
 #![forbid(unsafe_code)]
 
+pub mod relay;
+
 use kinfolk::{Bincode, Call, Message, OneWay, Protocol, ToChild, ToParent, Version};
 use serde::{Deserialize, Serialize};
 // Bytes as bytes: the elements of a `Vec<u8>` would be encoded one by one.

@@ -72,12 +72,13 @@ pub struct Manner {
 }
 
 impl Manner {
-    fn context(&self) -> Context {
+    /// What goes in front of its message: it counts as part of it.
+    pub(crate) fn front(&self) -> Vec<u8> {
         let mut context = Context::default();
         context.remaining = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         context.cause = self.cause;
         context.trace.clone_from(&self.trace);
-        context
+        if context.is_empty() { Vec::new() } else { context.encode() }
     }
 }
 
@@ -135,8 +136,9 @@ impl Conn {
         }
     }
 
-    /// We no longer wait: the peer is told, and a late answer is thrown away. How far the call had come.
-    fn abandon(&self, call: CallId, report: bool) -> Delivery {
+    /// We no longer wait: the peer is told, and a late answer is thrown away. How far the call had come. `told` runs
+    /// before the peer can know, and only if it will.
+    fn abandon(&self, call: CallId, report: bool, told: impl FnOnce(CallId)) -> Delivery {
         let mut state = lock(&self.state);
         let Some(waiter) = state.session.abandon(call) else { return Delivery::Started };
         let delivery = self.delivery(call, &waiter);
@@ -145,6 +147,7 @@ impl Conn {
         // A call of which the peer has not seen the end was never made, as far as it knows: nothing to cancel. A header
         // that leaves room in the queue is not waited for: there is one for each call that was let in, at most.
         if !self.writer.give_up(Order::Call(call)) {
+            told(call);
             header.flags = if report { Flags::REPORT } else { Flags::NONE };
             self.writer.push(&header, &mut Vec::new());
         }
@@ -155,21 +158,18 @@ impl Conn {
 }
 
 impl Calling {
-    /// Its id, once it was sent.
-    #[must_use]
-    pub fn id(&self) -> Option<CallId> {
-        match &self.stage {
-            Stage::Sent(sent) => Some(sent.call),
-            _ => None,
-        }
+    /// True once the answer is there, and with it all items.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(&self.stage, Stage::Sent(Sent { items: Some(items), .. }) if items.is_closed())
     }
 
-    /// Stops waiting: the peer is told. How far the call had come.
-    pub fn give_up(&mut self) -> Delivery {
+    /// Stops waiting: the peer is told. How far the call had come. `told` runs before the peer can know, and only if it
+    /// will: not if the call has not left, or was answered.
+    pub fn give_up(&mut self, told: impl FnOnce(CallId)) -> Delivery {
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Sent(mut sent) => {
                 sent.answer.close();
-                self.conn.abandon(sent.call, self.manner.report)
+                self.conn.abandon(sent.call, self.manner.report, told)
             }
             Stage::Waiting { .. } | Stage::Done => Delivery::NotSent,
         }
@@ -221,8 +221,7 @@ impl Conn {
         place: &mut Place,
         manner: &Manner,
     ) -> Poll<Option<(Sent, bool)>> {
-        let context = manner.context();
-        let front = if context.is_empty() { Vec::new() } else { context.encode() };
+        let front = manner.front();
         let length = front.len() + payload.len();
         let mut state = lock(&self.state);
         let state = &mut *state;
@@ -284,6 +283,6 @@ impl Future for Calling {
 
 impl Drop for Calling {
     fn drop(&mut self) {
-        self.give_up();
+        self.give_up(|_| {});
     }
 }

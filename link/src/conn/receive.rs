@@ -6,7 +6,7 @@ use kinfolk_protocol::{
     Ready, Settled, WireError,
 };
 
-use super::{CallOutcome, Conn, Job};
+use super::{CallOutcome, Conn, Job, Peer};
 use crate::error::Misbehaviour;
 use crate::sync::lock;
 use crate::writer::Order;
@@ -160,6 +160,8 @@ impl Conn {
     }
 
     fn cancel(&self, call: CallId, report: bool) {
+        // Only a parent ends its peer by force. To a child that does not read, the answers would pile up.
+        let report = report && self.peer == Peer::Parent;
         let mut state = lock(&self.state);
         let job = state.session.cancelled(call);
         if report && job.is_some() {

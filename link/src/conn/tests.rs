@@ -1,6 +1,6 @@
 //! Two connections joined in memory.
 
-use kinfolk_protocol::{Bincode, Call, Failure, MessageId, OneWay, Protocol, ToChild, Version, Welcomed};
+use kinfolk_protocol::{Bincode, Call, Failure, Frame, MessageId, OneWay, Protocol, ToChild, Version, Welcomed};
 use serde::{Deserialize, Serialize};
 
 use super::*;
@@ -195,4 +195,16 @@ async fn an_answer_that_cannot_be_sent_says_so() {
     parent.next().await.unwrap();
     let outcome = waiting.await.unwrap();
     assert!(matches!(&outcome, CallOutcome::Failed(Failure::BadAnswer(text)) if text.contains("65536")), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn only_a_parent_is_told_that_a_cancelled_handler_has_ended() {
+    let (parent, child) = pair(Limits::default(), 64);
+    for (end, pile) in [(parent, false), (child, true)] {
+        for slot in 0..1_000 {
+            let header = Header { flags: Flags::REPORT, ..Header::of_call(Kind::Cancel, CallId::from_bits(slot), 0) };
+            end.conn.receive(Frame { header, payload: Bytes::new() }).unwrap();
+        }
+        assert_eq!(end.conn.queued() > 10_000, pile, "{:?}", end.conn.peer());
+    }
 }

@@ -92,12 +92,13 @@ impl Reader {
 
     /// [`next`](Self::next) as a poll.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, LinkError>> {
-        if self.streak >= STREAK {
-            self.streak = 0;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
         loop {
+            // Each time round, for chunks make no frame for as long as the peer likes.
+            if self.streak >= STREAK {
+                self.streak = 0;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if let Some(frame) = self.parse()? {
                 self.streak += 1;
                 return Poll::Ready(Ok(Some(frame)));
@@ -149,6 +150,7 @@ impl Reader {
             if header.flags.has(Flags::LONG) {
                 self.long.announce(header).map_err(Misbehaviour::Frame)?;
             } else if header.kind == Kind::Chunk {
+                self.streak += 1;
                 self.chunk = self.long.begin(&header).map_err(Misbehaviour::Frame)?;
             } else if self.buffer.len() < header.length as usize {
                 self.header = Some(header);

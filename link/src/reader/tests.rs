@@ -172,3 +172,14 @@ async fn an_announced_length_reserves_no_more_than_was_sent_is_worth() {
     let chunk = reader.long.begin(&Header::of_call(Kind::Chunk, CallId::from_bits(1), 1)).unwrap().unwrap();
     assert!(reader.long.buffer(chunk).capacity() <= 2 << 20);
 }
+
+#[tokio::test]
+async fn a_peer_whose_chunks_make_no_frame_lets_others_have_their_turn() {
+    let bytes = [announce(70_000), chunk(1, b"").repeat(40_000)].concat();
+    let (peer, mut reader) = reader(bytes.len());
+    assert_eq!(peer.try_write(&[IoSlice::new(&bytes)]).unwrap(), bytes.len());
+    let polled = poll_fn(|cx| Poll::Ready(reader.poll_next(cx).is_pending())).await;
+    assert!(polled, "there is no frame");
+    let read = peer.try_write(&[IoSlice::new(&bytes)]).unwrap();
+    assert!(read < bytes.len() / 4, "{read} of {} bytes were read at a stretch", bytes.len());
+}

@@ -95,15 +95,16 @@ impl<M: Message, C: Caller> Asking<M, C> {
         if let Err(end) = self.start() {
             return Poll::Ready(Some(Err(self.fail(end))));
         }
-        let Stage::Calling(calling) = &mut self.stage else { return Poll::Ready(None) };
-        match self.span.within(|| calling.poll_item(cx)) {
-            Poll::Ready(Some(bytes)) => Poll::Ready(Some(self.decode_item(&bytes))),
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => {
-                let end = ready!(self.poll_stop(cx));
-                Poll::Ready(Some(Err(self.fail(end))))
+        // First, or items that never pause would keep a deadline from being seen. What came with the end in time is read.
+        let open = matches!(&self.stage, Stage::Calling(calling) if !calling.is_answered());
+        if open {
+            if let Poll::Ready(end) = self.poll_stop(cx) {
+                return Poll::Ready(Some(Err(self.fail(end))));
             }
         }
+        let Stage::Calling(calling) = &mut self.stage else { return Poll::Ready(None) };
+        let item = ready!(self.span.within(|| calling.poll_item(cx)));
+        Poll::Ready(item.map(|bytes| self.decode_item(&bytes)))
     }
 
     fn decode_item(&mut self, bytes: &Bytes) -> Item<M, C> {
@@ -168,9 +169,9 @@ impl<M: Message, C: Caller> Asking<M, C> {
             Admission::NoHandler => return Err(End::Unsupported),
             Admission::Mismatch(mismatch) => return Err(End::ShapeMismatch(mismatch)),
         }
-        let payload = encoded(conn, &message)?;
         self.span = CallSpan::new(M::NAME, conn.peer());
         self.manner.trace = self.span.trace(self.manner.trace.take());
+        let payload = encoded(conn, &self.manner, &message)?;
         self.stage = Stage::Calling(conn.call(MessageId::of(M::NAME), payload, self.manner.clone()));
         Ok(())
     }
@@ -191,11 +192,10 @@ impl<M: Message, C: Caller> Asking<M, C> {
     /// Stops waiting. How far the call had come.
     fn give_up(&mut self) -> Delivery {
         let Stage::Calling(calling) = &mut self.stage else { return Delivery::NotSent };
-        if let (CancelMode::KillAfter(grace), Some(call)) = (self.mode, calling.id()) {
-            // Before the child is told, so that its answer finds the sentence.
-            self.caller.condemn(call, grace);
-        }
-        let delivery = calling.give_up();
+        let delivery = match self.mode {
+            CancelMode::Cooperative => calling.give_up(|_| {}),
+            CancelMode::KillAfter(grace) => calling.give_up(|call| self.caller.condemn(call, grace)),
+        };
         self.stage = Stage::Done;
         delivery
     }
@@ -207,9 +207,9 @@ impl<M: Message, C: Caller> Drop for Asking<M, C> {
     }
 }
 
-fn encoded<M: Message>(conn: &Conn, message: &M) -> Result<Vec<u8>, Ended<M>> {
+fn encoded<M: Message>(conn: &Conn, manner: &Manner, message: &M) -> Result<Vec<u8>, Ended<M>> {
     let payload = encode::<CodecOf<M>, M>(message).map_err(|error| End::BadMessage(error.to_string()))?;
-    let (bytes, max) = (payload.len(), conn.max_message());
+    let (bytes, max) = (payload.len() + manner.front().len(), conn.max_message());
     if bytes > max {
         recycle(payload);
         return Err(End::BadMessage(format!("it has {bytes} bytes, the receiver's limit `max_message` is {max}")));

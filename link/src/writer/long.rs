@@ -174,17 +174,18 @@ impl Longs {
         }
     }
 
-    /// Gives up the payload of this order, and what waits for it.
-    pub(super) fn give_up(&mut self, order: Order) -> GivenUp {
+    /// Gives up the payload of this order, and what of the same order waits for it. What else waited comes back.
+    pub(super) fn give_up(&mut self, order: Order) -> (GivenUp, VecDeque<Follower>) {
         let found = |queue: &VecDeque<Long>| queue.iter().position(|long| long.order == order);
         let long = match found(&self.active) {
             Some(at) => self.active.remove(at),
             None => found(&self.later).and_then(|at| self.later.remove(at)),
         };
-        let Some(long) = long else { return GivenUp::Nothing };
+        let Some(mut long) = long else { return (GivenUp::Nothing, VecDeque::new()) };
         self.bytes -= long.front.len() + long.rest.len();
         self.promote();
-        match long.number {
+        long.followers.retain(|follower| Order::of(&follower.header) != order);
+        let given_up = match long.number {
             None => GivenUp::Unseen,
             Some(number) => GivenUp::Begun(Header {
                 kind: Kind::Chunk,
@@ -193,6 +194,7 @@ impl Longs {
                 message: MessageId::NONE,
                 length: 0,
             }),
-        }
+        };
+        (given_up, long.followers)
     }
 }

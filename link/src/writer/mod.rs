@@ -91,7 +91,19 @@ impl Writer {
     /// Gives up the long payload of this order, if there is one, and what waits for it. True if the peer has seen
     /// nothing of it.
     pub(crate) fn give_up(&self, order: Order) -> bool {
-        lock(&self.queue).give_up(order) == GivenUp::Unseen
+        let mut queue = lock(&self.queue);
+        let given_up = queue.give_up(order);
+        let freed = given_up != GivenUp::Nothing && queue.take_awaited();
+        drop(queue);
+        if freed {
+            self.freed.notify_one();
+        }
+        if given_up != GivenUp::Nothing {
+            // Nothing of it is written any more, so no write will tell those who wait for its room.
+            self.progress.notify_waiters();
+            self.wake();
+        }
+        given_up == GivenUp::Unseen
     }
 
     /// Queues our first bytes, before any frame.

@@ -240,15 +240,22 @@ impl Queue {
         self.ordered += PREAMBLE.len() as u64;
     }
 
-    /// Gives up the long payload of this order and whatever waits for it. The peer is told if it has seen some.
+    /// Gives up the long payload of this order and what of its order waits for it. The peer is told if it has seen some.
     pub(super) fn give_up(&mut self, order: Order) -> GivenUp {
         let before = self.longs.bytes();
-        let given_up = self.longs.give_up(order);
+        let (given_up, others) = self.longs.give_up(order);
         self.bytes = self.bytes.saturating_sub(before - self.longs.bytes());
         if let GivenUp::Begun(header) = given_up {
             self.push_short(&header, &[], &mut Vec::new());
         }
+        self.push_all(others);
         given_up
+    }
+
+    fn push_all(&mut self, followers: VecDeque<Follower>) {
+        for Follower { header, mut payload } in followers {
+            self.push(&header, &[], &mut payload);
+        }
     }
 
     /// The next buffers to write. `None` if there are none or another flusher has them.
@@ -282,9 +289,7 @@ impl Queue {
         buffers.push_back(Piece::Part(part));
         let Some((id, followers)) = done else { return };
         self.finishing.push_back((id, self.ordered));
-        for Follower { header, mut payload } in followers {
-            self.push(&header, &[], &mut payload);
-        }
+        self.push_all(followers);
     }
 
     /// Puts a batch back of which `written` bytes were written.
