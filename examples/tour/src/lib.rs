@@ -24,7 +24,7 @@ pub struct ThumbInit {
 
 /// Asks for a smaller image.
 #[derive(Debug, Serialize, Deserialize, Message)]
-#[message(to_child = Thumbs, reply = Vec<u8>)]
+#[message(to_child = Thumbs, reply = Vec<u8>, progress = u8)]
 pub struct Resize {
     /// The large one.
     pub pixels: Vec<u8>,
