@@ -12,7 +12,7 @@ use crate::support::{ASKER, bytes, eventually, within};
 
 fn tight() -> ChildSpec<Tight> {
     let spec = ChildSpec::<Tight>::new("tight", Program::path(ASKER)).arg("--tight").limits(TIGHT);
-    spec.stderr(Stdio::lines()).on_message(|cx: Cx<Hoist>, Hoist(bytes)| async move {
+    spec.grace(Duration::from_secs(600)).stderr(Stdio::lines()).on_message(|cx: Cx<Hoist>, Hoist(bytes)| async move {
         cx.send(bytes.clone()).await;
         Ok::<_, Fault>(bytes)
     })

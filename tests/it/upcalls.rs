@@ -51,7 +51,11 @@ async fn feed(cx: Cx<Feed>, Feed(count): Feed) -> Result<(), Fault> {
 fn answering(opening: Opening) -> (Spec, Arc<Hanging>) {
     let hanging = Arc::new(Hanging::default());
     let shared = Arc::clone(&hanging);
-    let spec = opening_with("asker", opening).on_message(who).on_message(bounce_back).on_message(feed);
+    let spec = opening_with("asker", opening)
+        .grace(Duration::from_secs(600))
+        .on_message(who)
+        .on_message(bounce_back)
+        .on_message(feed);
     let spec = spec.on_message(|_, Refuse()| async move { Err(Denied("not for you".into())) });
     let spec = spec.on_message(move |_, Hang()| {
         let guard = CountDrop(Arc::clone(&shared));

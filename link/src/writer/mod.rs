@@ -88,22 +88,23 @@ impl Writer {
         lock(&self.queue).push(header, front, payload)
     }
 
-    /// Gives up the long payload of this order, if there is one, and what waits for it. True if the peer has seen
-    /// nothing of it.
+    /// Gives up the long payload of this order, if there is one that has not left whole, and what of its order waits for
+    /// it. True if there was.
     pub(crate) fn give_up(&self, order: Order) -> bool {
         let mut queue = lock(&self.queue);
         let given_up = queue.give_up(order);
-        let freed = given_up != GivenUp::Nothing && queue.take_awaited();
+        if given_up == GivenUp::Nothing {
+            return false;
+        }
+        let freed = queue.take_awaited();
         drop(queue);
         if freed {
             self.freed.notify_one();
         }
-        if given_up != GivenUp::Nothing {
-            // Nothing of it is written any more, so no write will tell those who wait for its room.
-            self.progress.notify_waiters();
-            self.wake();
-        }
-        given_up == GivenUp::Unseen
+        // Nothing of it is written any more, so no write will tell those who wait for its room.
+        self.progress.notify_waiters();
+        self.wake();
+        true
     }
 
     /// Queues our first bytes, before any frame.
