@@ -187,7 +187,7 @@ impl<M: Message, C: Caller> Asking<M, C> {
         }
         let delivery = calling.give_up();
         self.stage = Stage::Done;
-        delivery
+        delivery.unwrap_or(Delivery::Started)
     }
 }
 

@@ -33,6 +33,8 @@ pub trait Caller: fmt::Debug + Clone + Send + Sync + Unpin + 'static {
     fn error<E>(&self, message: &'static str, end: End<E>) -> Self::Error<E>;
     /// `call` was given up: its handler must have ended within `grace`.
     fn condemn(&self, call: CallId, grace: Duration);
+    /// The handler of `call`, which was condemned, has ended or never begins.
+    fn pardon(&self, call: CallId);
 }
 
 /// A caller that can end its peer by force.
