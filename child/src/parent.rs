@@ -48,6 +48,7 @@ impl Caller for Asker {
 
     /// A child cannot end its parent.
     fn condemn(&self, _call: CallId, _grace: Duration) {}
+    fn pardon(&self, _call: CallId) {}
 }
 
 /// The parent, as a child sees it. Clones are cheap and mean the same parent.

@@ -57,6 +57,10 @@ impl Caller for Asker {
     fn condemn(&self, call: CallId, grace: Duration) {
         self.0.condemn(call, Instant::now().checked_add(grace));
     }
+
+    fn pardon(&self, call: CallId) {
+        self.0.pardon(call);
+    }
 }
 
 impl Forceful for Asker {}

@@ -181,11 +181,19 @@ impl<M: Message, C: Caller> Asking<M, C> {
     /// Stops waiting. How far the call had come.
     fn give_up(&mut self) -> Delivery {
         let Stage::Calling(calling) = &mut self.stage else { return Delivery::NotSent };
-        if let (CancelMode::KillAfter(grace), Some(call)) = (self.mode, calling.id()) {
+        let condemned = match self.mode {
+            CancelMode::KillAfter(grace) => calling.id().map(|call| (call, grace)),
+            CancelMode::Cooperative => None,
+        };
+        if let Some((call, grace)) = condemned {
             // Before the child is told, so that its answer finds the sentence.
             self.caller.condemn(call, grace);
         }
         let delivery = calling.give_up();
+        if let (Some((call, _)), None | Some(Delivery::NotSent | Delivery::Sent)) = (condemned, delivery) {
+            // Its handler has ended, or never begins: nobody will say so.
+            self.caller.pardon(call);
+        }
         self.stage = Stage::Done;
         delivery.unwrap_or(Delivery::Started)
     }
