@@ -5,6 +5,7 @@
 mod attaching;
 mod calling;
 mod computing;
+mod delivery;
 mod ending;
 mod hostile;
 mod launching;
