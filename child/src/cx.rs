@@ -182,7 +182,11 @@ impl<M: Message, S> Job<M, S> {
     /// Blocks this thread until `future` has resolved: for calls to the parent from a computation. They end when their
     /// own deadline, or this call's, has passed; a cancel of this call does not end them.
     pub fn wait<F: Future>(&self, future: F) -> F::Output {
-        self.handle.block_on(future)
+        match &self.cx.scope {
+            // A task of its own, as far as what is inherited goes.
+            Some(scope) => self.handle.block_on(scope.ambient().around(future)),
+            None => self.handle.block_on(future),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use kinfolk_link::{Conn, LinkError, Reader, Received, lock};
+use kinfolk_link::{Conn, Known, LinkError, Reader, Received, lock};
 use kinfolk_protocol::{Failure, MessageId};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, watch};
@@ -120,7 +120,7 @@ impl Runtime {
             }
         }
         self.conn.close();
-        self.conn.end_calls();
+        self.conn.end_calls(Known::Part);
         // Nobody writes any more, so nobody may wait for it.
         self.conn.drop_queue();
         self.phase.send_replace(Phase::Gone);

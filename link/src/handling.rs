@@ -36,13 +36,15 @@ where
     .await
 }
 
-/// Handles a call and sends its answer.
+/// Handles a call and sends its answer, unless it was withdrawn before it could begin.
 pub async fn answer<M, Fut>(scope: Arc<Scope>, payload: Bytes, handler: impl FnOnce(M) -> Fut, caught: Caught)
 where
     M: Message,
     Fut: Future<Output = Answer<M>>,
 {
-    scope.begin().await;
+    if !scope.begin().await {
+        return;
+    }
     let answering = scope.answering();
     let handled = guard(caught, async {
         let message = decode::<M>(payload)?;

@@ -31,7 +31,7 @@ mod sys;
 
 pub use ambient::Ambient;
 pub use conn::{
-    Admission, Answering, Asked, CallOutcome, Calling, Conn, Delivery, Manner, Peer, Received, Scope, SendCause,
+    Admission, Answering, Asked, CallOutcome, Calling, Conn, Delivery, Known, Manner, Peer, Received, Scope, SendCause,
     SendError, Sending, ShapeMismatch,
 };
 pub use endpoint::{CONNECT_VARIABLE, Endpoint, Visitor, connect};

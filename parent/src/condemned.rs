@@ -19,6 +19,13 @@ impl Condemned {
         self.0.retain(|(known, _)| *known != call);
     }
 
+    /// True if one was due at `now`: once for each, for whoever kills the child.
+    pub(crate) fn take_due(&mut self, now: Instant) -> bool {
+        let before = self.0.len();
+        self.0.retain(|(_, end)| *end > now);
+        self.0.len() < before
+    }
+
     /// When the first of them is due.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.0.iter().map(|(_, end)| *end).min()
@@ -41,7 +48,9 @@ mod tests {
         assert_eq!(condemned.next(), Some(now + Duration::from_secs(1)));
         condemned.pardon(first);
         assert_eq!(condemned.next(), Some(now + Duration::from_secs(2)));
-        condemned.pardon(second);
+        assert!(!condemned.take_due(now));
+        assert!(condemned.take_due(now + Duration::from_secs(2)));
+        assert!(!condemned.take_due(now + Duration::from_secs(2)), "once");
         assert_eq!(condemned.next(), None);
     }
 }

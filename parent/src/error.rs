@@ -295,7 +295,7 @@ impl fmt::Display for CallSite {
 }
 
 impl<E> CallError<E> {
-    /// True if the handler of the call certainly never began, so that a retry is safe.
+    /// True if the handler of the call certainly has not begun and never will, so that a retry is safe.
     #[must_use]
     pub fn is_undelivered(&self) -> bool {
         match self {

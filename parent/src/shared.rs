@@ -110,6 +110,12 @@ impl Shared {
         }
     }
 
+    /// The handler of a call that was given up has ended, or never begins.
+    pub(crate) fn pardon(&self, call: CallId) {
+        lock(&self.condemned).pardon(call);
+        self.sentenced.notify_one();
+    }
+
     /// Ends the process without a runtime: the `Parent` is dropped.
     pub(crate) fn kill_now(&self) {
         self.process.signal(Signal::KILL);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use kinfolk::parent::{CallError, ExitStatus, StartError};
-use kinfolk::{Delivery, Limits};
+use kinfolk::{CancelMode, Delivery, Limits};
 use kinfolk_tests::{
     AskFragile, Begin, Cancellations, Deed, Denied, Do, Echo, Fragile, FragileCall, Grow, Nap, TripBlocking, Unknown,
     When,
@@ -173,6 +173,24 @@ async fn calls_beyond_the_childs_limit_wait_and_a_dropped_one_gives_up_its_turn(
     assert_eq!(within(late).await.unwrap().unwrap(), 5);
     assert!(started.elapsed() < crate::support::PATIENCE);
     eventually("all was forgotten", || child.is_connected()).await;
+}
+
+#[tokio::test]
+async fn a_call_given_up_by_force_before_it_began_does_not_cost_the_childs_life() {
+    let (_parent, child) = one().await;
+    let pid = rustix::process::Pid::from_raw(child.pid() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    // More than the socket holds, so that the next long one does not leave at all.
+    let long = || Grow(ByteBuf::from(vec![1; 4 << 20]), 0);
+    let first = tokio::spawn(child.request(long()).into_future());
+    tokio::task::yield_now().await;
+    let mut small = child.request(Echo(1)).cancel_mode(CancelMode::KillAfter(Duration::ZERO)).into_future();
+    let mut second = child.request(long()).cancel_mode(CancelMode::KillAfter(Duration::ZERO)).into_future();
+    assert!(futures::poll!(&mut small).is_pending() && futures::poll!(&mut second).is_pending());
+    drop((small, second));
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    assert_eq!(within(first).await.unwrap().unwrap().len(), 4 << 20);
+    assert_eq!(within(child.request(Echo(2))).await.unwrap(), 2);
 }
 
 #[test]

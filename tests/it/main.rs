@@ -8,6 +8,7 @@ mod cancelling;
 mod computing;
 mod crowded;
 mod deadlines;
+mod delivery;
 mod ending;
 mod fairness;
 mod hostile;

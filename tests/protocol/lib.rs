@@ -1,6 +1,7 @@
 //! What the test programs and the tests say to each other.
 #![forbid(unsafe_code)]
 
+mod ledger;
 pub mod relay;
 
 use kinfolk::{Bincode, Call, Message, OneWay, Protocol, ToChild, ToParent, Version};
@@ -8,7 +9,9 @@ use serde::{Deserialize, Serialize};
 // Bytes as bytes: the elements of a `Vec<u8>` would be encoded one by one.
 use serde_bytes::ByteBuf;
 
-/// The protocol of every test program.
+pub use crate::ledger::{AT_ONCE, Asking, AtOnce, Computing, Confirm, FLOW, Flowing, Ledger, Refused, Task, Waiting};
+
+/// The protocol of nearly every test program.
 #[derive(Debug)]
 pub enum Drill {}
 

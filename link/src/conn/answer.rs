@@ -91,6 +91,17 @@ impl Conn {
         }
     }
 
+    /// The peer's `call` is over without an answer: nobody waits for one.
+    pub(super) fn forget(&self, call: CallId) {
+        let mut state = lock(&self.state);
+        state.session.finish(call);
+        let last = state.session.running() == 0;
+        drop(state);
+        if last {
+            self.idle.notify_waiters();
+        }
+    }
+
     /// A one-way message of `bytes` has been handled: its credit goes back, in batches.
     pub fn taken(&self, bytes: usize) {
         let grant = lock(&self.state).session.taken(bytes as u64);

@@ -1,6 +1,5 @@
 //! A call of ours, in bytes: waits for room, then for its items and its answer.
 
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll, ready};
@@ -10,33 +9,10 @@ use bytes::Bytes;
 use kinfolk_protocol::{CallId, Context, Failure, Flags, Header, Kind, MessageId, Trace};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Conn, Lane, Place, Waiter};
+use super::{Conn, Delivery, Known, Lane, Place, Waiter};
 use crate::scratch::recycle;
 use crate::sync::lock;
-use crate::sys::Noted;
 use crate::writer::Order;
-
-/// How far a call came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Delivery {
-    /// It did not leave this process whole: the peer cannot have acted on it.
-    NotSent,
-    /// It left this process whole, and its handler had not begun: the peer has not acted on it.
-    Sent,
-    /// Its handler had begun: the peer may have acted on it.
-    Started,
-}
-
-impl fmt::Display for Delivery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotSent => "it was never sent",
-            Self::Sent => "it was sent, its handler had not begun",
-            Self::Started => "its handler had begun",
-        })
-    }
-}
 
 /// How a call ended.
 #[derive(Debug)]
@@ -125,35 +101,29 @@ impl Conn {
         lock(&self.state).session.waiter(call).map(|waiter| (waiter.name, waiter.tag))
     }
 
-    /// How far a call of ours has come.
-    pub(super) fn delivery(&self, call: CallId, waiter: &Waiter) -> Delivery {
-        if !self.writer.has_left(waiter.mark) {
-            Delivery::NotSent
-        } else if waiter.started || self.board.get().is_some_and(|board| board.noted(call) == Noted::Begun) {
-            Delivery::Started
-        } else {
-            Delivery::Sent
-        }
-    }
-
-    /// We no longer wait: the peer is told, and a late answer is thrown away. How far the call had come. `told` runs
-    /// before the peer can know, and only if it will.
-    fn abandon(&self, call: CallId, report: bool, told: impl FnOnce(CallId)) -> Delivery {
+    /// We no longer wait: the peer is told, and a late answer is thrown away. How far the call had come, unless there is
+    /// an answer. `told` runs before the peer can know, and only if a handler of its may be at work.
+    fn abandon(&self, call: CallId, report: bool, told: impl FnOnce(CallId)) -> Option<Delivery> {
         let mut state = lock(&self.state);
-        let Some(waiter) = state.session.abandon(call) else { return Delivery::Started };
-        let delivery = self.delivery(call, &waiter);
+        let waiter = state.session.abandon(call)?;
         state.wake_callers();
-        let mut header = Header::of_call(Kind::Cancel, call, 0);
-        // A call of which the peer has not seen the end was never made, as far as it knows: nothing to cancel. A header
-        // that leaves room in the queue is not waited for: there is one for each call that was let in, at most.
-        if !self.writer.give_up(Order::Call(call)) {
-            told(call);
+        // A call of which the peer never sees the end was never made, as far as it knows: nothing to cancel.
+        let delivery = if self.writer.give_up(Order::Call(call)) {
+            Delivery::NotSent
+        } else {
+            let delivery = self.delivery(call, &waiter, Known::Part);
+            if delivery == Delivery::Started {
+                told(call);
+            }
+            // Room in the queue is not waited for: there is one for each call that was let in, at most.
+            let mut header = Header::of_call(Kind::Cancel, call, 0);
             header.flags = if report { Flags::REPORT } else { Flags::NONE };
             self.writer.push(&header, &mut Vec::new());
-        }
+            delivery
+        };
         drop(state);
         self.writer.flush();
-        delivery
+        Some(delivery)
     }
 }
 
@@ -163,15 +133,16 @@ impl Calling {
         matches!(&self.stage, Stage::Sent(Sent { items: Some(items), .. }) if items.is_closed())
     }
 
-    /// Stops waiting: the peer is told. How far the call had come. `told` runs before the peer can know, and only if it
-    /// will: not if the call has not left, or was answered.
-    pub fn give_up(&mut self, told: impl FnOnce(CallId)) -> Delivery {
+    /// Stops waiting: the peer is told. How far the call had come, unless it had ended. `told` runs before the peer can
+    /// know, and only if a handler of its may be at work.
+    pub fn give_up(&mut self, told: impl FnOnce(CallId)) -> Option<Delivery> {
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Sent(mut sent) => {
                 sent.answer.close();
                 self.conn.abandon(sent.call, self.manner.report, told)
             }
-            Stage::Waiting { .. } | Stage::Done => Delivery::NotSent,
+            Stage::Waiting { .. } => Some(Delivery::NotSent),
+            Stage::Done => None,
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod answer;
 mod call;
+mod delivery;
 mod item;
 mod receive;
 mod scope;
@@ -17,7 +18,6 @@ mod turns;
 use std::collections::HashSet;
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -30,7 +30,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 pub use self::answer::Answering;
-pub use self::call::{CallOutcome, Calling, Delivery, Manner};
+pub use self::call::{CallOutcome, Calling, Manner};
+pub use self::delivery::{Delivery, Known};
 pub use self::receive::{Asked, Received};
 pub use self::scope::Scope;
 pub use self::send::{SendCause, SendError, Sending};
@@ -82,8 +83,10 @@ pub struct Conn {
     batching: AtomicBool,
     /// The message types the peer handles, once it has said so.
     welcomed: OnceLock<Table>,
-    /// Where the child notes which calls it has begun.
-    board: OnceLock<Board>,
+    /// Where a child notes which calls of ours it has begun.
+    their_board: OnceLock<Board>,
+    /// Where we, a child, note which calls of our parent's we have begun.
+    our_board: OnceLock<Board>,
     /// A child says by a frame that it begins a call where there is no board for it.
     reports_starts: bool,
 }
@@ -207,29 +210,10 @@ impl Conn {
             idle: Notify::new(),
             batching: AtomicBool::new(false),
             welcomed: OnceLock::new(),
-            board: OnceLock::new(),
+            their_board: OnceLock::new(),
+            our_board: OnceLock::new(),
             reports_starts: peer_is_parent,
         }
-    }
-
-    /// Has the child note which calls it begins in memory both sides share: with the next bytes, which are the first.
-    /// Where that is not to be had it says so by a frame for each.
-    pub fn share_board(&self, transport: &dyn Transport) {
-        let Ok((board, descriptor)) = Board::create(self.theirs.max_in_flight) else { return };
-        if transport.pass(descriptor).is_ok() {
-            // Shared once, before anything is sent.
-            let _ = self.board.set(board);
-        }
-    }
-
-    /// The board the parent shared.
-    ///
-    /// # Errors
-    /// The descriptor is none.
-    pub fn use_board(&self, descriptor: &OwnedFd) -> io::Result<()> {
-        let board = Board::open(descriptor)?;
-        let _ = self.board.set(board);
-        Ok(())
     }
 
     /// Who is at the other end.
@@ -333,18 +317,6 @@ impl Conn {
         state.callers.dismiss();
         state.long_callers.dismiss();
         state.senders.dismiss();
-    }
-
-    /// Ends every open call of both sides: ours are lost, the handlers of the peer's are dropped.
-    pub fn end_calls(&self) {
-        let closing = lock(&self.state).session.close();
-        for (call, waiter) in closing.waiters {
-            let delivery = self.delivery(call, &waiter);
-            // A caller that has stopped waiting has no use for it.
-            let _ = waiter.answer.send(CallOutcome::Lost(delivery));
-        }
-        closing.jobs.into_iter().for_each(Job::cancel);
-        self.idle.notify_waiters();
     }
 
     /// Waits until every call of the peer's has been answered, or ended.

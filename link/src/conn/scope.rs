@@ -76,24 +76,23 @@ impl Scope {
         self.answering().item::<M>(item).await
     }
 
-    /// Lets the caller know that the handler begins, in a way that outlives this process: on the board, or by a frame
-    /// that has left when this resolves.
+    /// Lets the caller know that the handler begins, in a way that outlives this process. False if it must not begin:
+    /// then the call is over, and nobody waits for an answer.
     ///
     /// # Cancel safety
     /// Dropped before it resolves, the caller may or may not know.
-    pub async fn begin(&self) {
-        let noted = self.conn.board.get().is_some_and(|board| board.begin(self.call));
-        if !noted && self.conn.reports_starts {
-            let mark = self.conn.writer.push(&Header::of_call(Kind::Started, self.call, 0), &mut Vec::new());
-            self.conn.writer.flush();
-            self.conn.writer.left(mark).await;
+    pub async fn begin(&self) -> bool {
+        let begun = self.conn.begin(self.call).await;
+        if !begun {
+            self.conn.forget(self.call);
         }
+        begun
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        if let Some(board) = self.conn.board.get() {
+        if let Some(board) = self.conn.our_board.get() {
             board.end(self.call);
         }
         if lock(&self.conn.state).reporting.remove(&self.call) {

@@ -1,5 +1,8 @@
 //! Two connections joined in memory.
 
+use std::pin::Pin;
+use std::task::Poll;
+
 use kinfolk_protocol::{Bincode, Call, Failure, Frame, MessageId, OneWay, Protocol, ToChild, Version, Welcomed};
 use serde::{Deserialize, Serialize};
 
@@ -166,7 +169,7 @@ async fn an_ended_link_tells_every_caller_how_far_it_came() {
     settle_down().await;
     drop(child);
     parent.conn.close();
-    parent.conn.end_calls();
+    parent.conn.end_calls(Known::All);
     assert!(matches!(first.await.unwrap(), CallOutcome::Lost(Delivery::Sent)));
     assert!(matches!(second.await.unwrap(), CallOutcome::Lost(Delivery::NotSent)));
     assert!(matches!(third.await.unwrap(), CallOutcome::Lost(Delivery::NotSent)));
@@ -207,4 +210,81 @@ async fn only_a_parent_is_told_that_a_cancelled_handler_has_ended() {
         }
         assert_eq!(end.conn.queued() > 10_000, pile, "{:?}", end.conn.peer());
     }
+}
+
+/// Has both ends use a board, which memory cannot pass.
+fn share_board(parent: &End, child: &End) {
+    let (board, descriptor) = Board::create(parent.conn.theirs.max_in_flight).unwrap();
+    child.conn.use_board(&descriptor).unwrap();
+    parent.conn.their_board.set(board).unwrap();
+}
+
+/// A call that was sent and is given up.
+async fn given_up(parent: &End, payload: Vec<u8>, manner: Manner) -> Option<Delivery> {
+    let mut calling = parent.conn.call(MessageId::of("Ask"), payload, manner);
+    let pending = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut calling).poll(cx).is_pending())).await;
+    assert!(pending, "nobody has answered");
+    calling.give_up(|_| {})
+}
+
+#[tokio::test]
+async fn a_call_that_was_withdrawn_does_not_begin_when_it_arrives() {
+    // With room for it, and without: then it leaves after it was given up.
+    for capacity in [1 << 20, 1] {
+        let (parent, mut child) = pair(Limits::default(), capacity);
+        share_board(&parent, &child);
+        let expected = if capacity == 1 { Delivery::NotSent } else { Delivery::Sent };
+        let manner = Manner { report: true, ..Manner::default() };
+        assert_eq!(given_up(&parent, vec![1], manner).await, Some(expected));
+        let asked = child.expect_call().await;
+        assert!(!Scope::new(&child.conn, &asked).begin().await);
+        child.conn.idle().await;
+        assert_eq!(child.conn.queued(), 0, "it is not answered");
+        let mut parent = parent;
+        assert!(matches!(child.next().await, Ok(Some(Received::Handled))), "the cancel");
+        let stopped = parent.next().await;
+        assert!(matches!(stopped, Ok(Some(Received::Stopped(call))) if call == asked.call), "{stopped:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_has_begun_cannot_be_withdrawn() {
+    let (parent, mut child) = pair(Limits::default(), 1 << 20);
+    share_board(&parent, &child);
+    let mut calling = parent.conn.call(MessageId::of("Ask"), vec![1], Manner::default());
+    assert!(std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut calling).poll(cx).is_pending())).await);
+    let asked = child.expect_call().await;
+    assert!(Scope::new(&child.conn, &asked).begin().await);
+    assert_eq!(calling.give_up(|_| {}), Some(Delivery::Started));
+}
+
+#[tokio::test]
+async fn without_a_board_a_call_that_may_reach_a_living_peer_counts_as_begun() {
+    for capacity in [1 << 20, 1] {
+        let (parent, _child) = pair(Limits::default(), capacity);
+        assert_eq!(given_up(&parent, vec![1], Manner::default()).await, Some(Delivery::Started));
+        // The peer never sees the end of a long one.
+        let long = given_up(&parent, vec![1; 2 << 20], Manner::default()).await;
+        assert_eq!(long, Some(Delivery::NotSent));
+        let waiting = call(&parent, &[]);
+        settle_down().await;
+        parent.conn.end_calls(Known::Part);
+        assert!(matches!(waiting.await.unwrap(), CallOutcome::Lost(Delivery::Started)));
+    }
+}
+
+#[tokio::test]
+async fn a_childs_calls_are_not_noted_on_its_parents_board() {
+    let (mut parent, mut child) = pair(Limits::default(), 1 << 20);
+    share_board(&parent, &child);
+    // Both calls are the first of their directions, and have the same id.
+    let ours = call(&parent, &[1]);
+    let theirs = call(&child, &[2]);
+    let (ours_there, theirs_here) = (child.expect_call().await, parent.expect_call().await);
+    assert_eq!(ours_there.call, theirs_here.call);
+    assert!(Scope::new(&parent.conn, &theirs_here).begin().await);
+    parent.conn.end_calls(Known::All);
+    assert!(matches!(ours.await.unwrap(), CallOutcome::Lost(Delivery::Sent)));
+    child.conn.end_calls(Known::Part);
+    assert!(matches!(theirs.await.unwrap(), CallOutcome::Lost(Delivery::Started)), "a parent does not tell");
 }

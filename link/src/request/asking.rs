@@ -197,7 +197,7 @@ impl<M: Message, C: Caller> Asking<M, C> {
             CancelMode::KillAfter(grace) => calling.give_up(|call| self.caller.condemn(call, grace)),
         };
         self.stage = Stage::Done;
-        delivery
+        delivery.unwrap_or(Delivery::Started)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A board in shared memory on which a child notes which calls it has begun: it is still there after the child was
-//! killed.
+//! killed. Its parent notes there which calls it has withdrawn. Of the two, whoever is first decides, so that each call
+//! is either begun or not, and both sides know.
 //!
 //! One 64-bit entry per slot of the call table, after a head of one cache line. Entries are only ever touched as
 //! atomics. The memory is sealed against shrinking, so that no access can fault, whatever the other side does.
@@ -20,14 +21,28 @@ const HEAD: usize = 8;
 /// In an entry, beside the call's generation in its upper half.
 const BEGUN: u64 = 1;
 const ENDED: u64 = 2;
+const WITHDRAWN: u64 = 3;
+/// A parent looks so often before it takes a call for begun: an entry that changes more often is no honest child's.
+const TRIES: usize = 8;
 
-/// What the board says of a call.
+/// What the child's note comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Noted {
-    /// It was not begun.
-    Nothing,
-    /// Its handler had begun, and perhaps ended. Also where the board makes no sense.
-    Begun,
+pub(crate) enum Begin {
+    /// The handler may begin.
+    Noted,
+    /// The parent has withdrawn the call, or a later one of its slot: its handler must not begin.
+    Withdrawn,
+    /// There is no place for it.
+    NoPlace,
+}
+
+/// What the parent's note comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Withdrawal {
+    /// The handler had not begun, and will not.
+    Noted,
+    /// It had begun, and perhaps ended. Also where the board makes no sense.
+    TooLate,
 }
 
 /// The shared memory of one child.
@@ -79,6 +94,7 @@ impl Board {
         if board.word(0).load(Ordering::Acquire) != MAGIC {
             return Err(io::ErrorKind::InvalidData.into());
         }
+        board.word(1).store(MAGIC, Ordering::Release);
         Ok(board)
     }
 
@@ -102,35 +118,67 @@ impl Board {
         (slot < self.slots).then(|| self.word(HEAD + slot))
     }
 
-    /// The handler of `call` is about to begin. False if there is no place for it.
-    pub(crate) fn begin(&self, call: CallId) -> bool {
-        let Some(entry) = self.entry(call) else { return false };
-        entry.store(u64::from(call.generation()) << 32 | BEGUN, Ordering::Release);
-        true
+    /// True once the child has opened it, if it is one still.
+    pub(crate) fn is_in_use(&self) -> bool {
+        [0, 1].iter().all(|at| self.word(*at).load(Ordering::Acquire) == MAGIC)
+    }
+
+    /// The handler of `call` is about to begin.
+    pub(crate) fn begin(&self, call: CallId) -> Begin {
+        let Some(entry) = self.entry(call) else { return Begin::NoPlace };
+        let mut known = entry.load(Ordering::Acquire);
+        // A parent changes each entry once per call, so this ends.
+        while is_before(known, call) {
+            match entry.compare_exchange(known, note(call, BEGUN), Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Begin::Noted,
+                Err(changed) => known = changed,
+            }
+        }
+        Begin::Withdrawn
     }
 
     /// The handler of `call` has ended. A later call may have taken its place.
     pub(crate) fn end(&self, call: CallId) {
-        let generation = u64::from(call.generation()) << 32;
         if let Some(entry) = self.entry(call) {
-            let _ = entry.compare_exchange(generation | BEGUN, generation | ENDED, Ordering::AcqRel, Ordering::Relaxed);
+            let (begun, ended) = (note(call, BEGUN), note(call, ENDED));
+            let _ = entry.compare_exchange(begun, ended, Ordering::AcqRel, Ordering::Relaxed);
         }
     }
 
-    /// What is noted of `call`, the latest of its slot.
-    pub(crate) fn noted(&self, call: CallId) -> Noted {
-        let Some(entry) = self.entry(call) else { return Noted::Begun };
-        let (entry, magic) = (entry.load(Ordering::Acquire), self.word(0).load(Ordering::Acquire));
-        let (generation, state) = ((entry >> 32) as u32, entry & u64::from(u32::MAX));
-        // Whether an earlier call of the slot was ended does not matter.
-        let earlier =
-            entry == 0 || (call.generation().wrapping_sub(generation) as i32 > 0 && matches!(state, BEGUN | ENDED));
-        if earlier && magic == MAGIC { Noted::Nothing } else { Noted::Begun }
+    /// Nobody waits for `call` any more, the latest of its slot: if its handler has not begun it never will.
+    pub(crate) fn withdraw(&self, call: CallId) -> Withdrawal {
+        let Some(entry) = self.entry(call) else { return Withdrawal::TooLate };
+        let mut known = entry.load(Ordering::Acquire);
+        for _ in 0..TRIES {
+            if !is_before(known, call) {
+                break;
+            }
+            match entry.compare_exchange(known, note(call, WITHDRAWN), Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) if self.is_in_use() => return Withdrawal::Noted,
+                Ok(_) => break,
+                Err(changed) => known = changed,
+            }
+        }
+        Withdrawal::TooLate
     }
+}
+
+fn note(call: CallId, state: u64) -> u64 {
+    u64::from(call.generation()) << 32 | state
+}
+
+/// True for what can be noted before anything is of `call`.
+fn is_before(entry: u64, call: CallId) -> bool {
+    let (generation, state) = ((entry >> 32) as u32, entry & u64::from(u32::MAX));
+    // Whether an earlier call of the slot was ended does not matter.
+    let earlier = call.generation().wrapping_sub(generation) as i32 > 0;
+    entry == 0 || (earlier && matches!(state, BEGUN | ENDED | WITHDRAWN))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     fn call(slot: u32, generation: u32) -> CallId {
@@ -157,30 +205,65 @@ mod tests {
     }
 
     #[test]
-    fn what_one_side_notes_the_other_reads() {
+    fn what_the_child_has_begun_the_parent_cannot_withdraw() {
         let (parents, childs) = pair();
-        assert_eq!(parents.noted(call(3, 1)), Noted::Nothing);
-        assert!(childs.begin(call(3, 1)));
-        assert_eq!(parents.noted(call(3, 1)), Noted::Begun);
+        assert_eq!(childs.begin(call(3, 1)), Begin::Noted);
+        assert_eq!(parents.withdraw(call(3, 1)), Withdrawal::TooLate);
         childs.end(call(3, 1));
-        assert_eq!(parents.noted(call(3, 1)), Noted::Begun, "its answer may be lost");
-        assert_eq!(parents.noted(call(3, 2)), Noted::Nothing);
-        childs.begin(call(3, 2));
+        assert_eq!(parents.withdraw(call(3, 1)), Withdrawal::TooLate, "its answer may be lost");
+        assert_eq!(childs.begin(call(3, 2)), Begin::Noted);
         childs.end(call(3, 1));
-        assert_eq!(parents.noted(call(3, 2)), Noted::Begun, "the end of an earlier call changes nothing");
+        assert_eq!(parents.withdraw(call(3, 2)), Withdrawal::TooLate, "the end of an earlier call changes nothing");
+    }
+
+    #[test]
+    fn what_the_parent_has_withdrawn_the_child_does_not_begin() {
+        let (parents, childs) = pair();
+        assert_eq!(parents.withdraw(call(0, 1)), Withdrawal::Noted);
+        assert_eq!(childs.begin(call(0, 1)), Begin::Withdrawn);
+        assert_eq!(childs.begin(call(0, 2)), Begin::Noted, "a later call is another one");
+        childs.end(call(0, 2));
+        assert_eq!(parents.withdraw(call(0, 3)), Withdrawal::Noted, "whatever became of those before");
+        assert_eq!(parents.withdraw(call(0, 4)), Withdrawal::Noted);
+        assert_eq!(childs.begin(call(0, 4)), Begin::Withdrawn);
+        assert_eq!(childs.begin(call(0, 3)), Begin::Withdrawn, "it was before the latest");
+    }
+
+    #[test]
+    fn of_two_at_the_same_moment_one_is_first() {
+        let (parents, childs) = pair();
+        for generation in 1..=2_000 {
+            let call = call(1, generation);
+            let (begin, withdrawal) = thread::scope(|scope| {
+                let begin = scope.spawn(|| childs.begin(call));
+                let withdrawal = parents.withdraw(call);
+                (begin.join().unwrap(), withdrawal)
+            });
+            assert_eq!(begin == Begin::Noted, withdrawal == Withdrawal::TooLate, "{begin:?} {withdrawal:?}");
+        }
     }
 
     #[test]
     fn a_board_that_makes_no_sense_counts_as_begun() {
         let (parents, childs) = pair();
-        assert_eq!(parents.noted(call(4, 1)), Noted::Begun, "beyond the board");
-        assert!(!childs.begin(call(4, 1)));
+        assert_eq!(parents.withdraw(call(4, 1)), Withdrawal::TooLate, "beyond the board");
+        assert_eq!(childs.begin(call(4, 1)), Begin::NoPlace);
         childs.word(HEAD).store(5 << 32 | BEGUN, Ordering::Relaxed);
-        assert_eq!(parents.noted(call(0, 4)), Noted::Begun, "a call that was never made");
+        assert_eq!(parents.withdraw(call(0, 4)), Withdrawal::TooLate, "a call that was never made");
         childs.word(HEAD + 1).store(1 << 32 | 77, Ordering::Relaxed);
-        assert_eq!(parents.noted(call(1, 2)), Noted::Begun, "a state that does not exist");
+        assert_eq!(parents.withdraw(call(1, 2)), Withdrawal::TooLate, "a state that does not exist");
         childs.word(0).store(1, Ordering::Relaxed);
-        assert_eq!(parents.noted(call(2, 1)), Noted::Begun, "the head is overwritten");
+        assert_eq!(parents.withdraw(call(2, 1)), Withdrawal::TooLate, "the head is overwritten");
+        assert!(!parents.is_in_use());
+    }
+
+    #[test]
+    fn a_board_that_the_child_has_not_opened_is_not_in_use() {
+        let (parents, fd) = Board::create(4).unwrap();
+        assert!(!parents.is_in_use());
+        assert_eq!(parents.withdraw(call(0, 1)), Withdrawal::TooLate);
+        let _childs = Board::open(&fd).unwrap();
+        assert!(parents.is_in_use());
     }
 
     #[test]

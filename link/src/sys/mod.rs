@@ -6,7 +6,7 @@ mod exit;
 mod process;
 mod socket;
 
-pub(crate) use board::{Board, Noted};
+pub(crate) use board::{Begin, Board, Withdrawal};
 pub use exit::at_exit;
 pub use process::{Pidfd, Reaped, Usage, end_own_group, kill_group, reap, set_process_name};
 pub use socket::{Socket, peer_has_finished, peer_is_gone, receive_with_descriptor};

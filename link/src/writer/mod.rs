@@ -13,8 +13,7 @@ use kinfolk_protocol::{Header, WHOLE};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
-use self::long::GivenUp;
-pub(crate) use self::long::Order;
+pub(crate) use self::long::{GivenUp, Order};
 pub(crate) use self::queue::Mark;
 use self::queue::{Batch, Queue};
 use crate::sync::lock;
@@ -320,6 +319,12 @@ impl Writer {
     /// True if a frame may have left whole.
     pub(crate) fn has_left(&self, mark: Mark) -> bool {
         lock(&self.queue).has_left(mark)
+    }
+
+    /// True if a frame may have left whole, or may yet.
+    pub(crate) fn may_leave(&self, mark: Mark) -> bool {
+        let queue = lock(&self.queue);
+        !queue.is_closed() || queue.has_left(mark)
     }
 
     /// Drops what is queued; nothing is written any more.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kinfolk_link::Signal;
+use kinfolk_link::{Known, Signal};
 use kinfolk_protocol::ChildName;
 use tokio::task::coop::consume_budget;
 use tokio::time::timeout;
@@ -28,9 +28,9 @@ impl Driver {
         } else {
             self.shared.process.signal(Signal::KILL);
         }
-        self.collect().await;
+        let collected = self.collect().await;
         let why = self.lifecycle.why();
-        let report = self.end_calls(why);
+        let report = self.end_calls(why, if gave_up { Known::Part } else { collected });
         self.inbox.letters = None;
         if let Some(task) = &mut self.inbox.task {
             // A handler of ours may hang; the exit is reported all the same.
@@ -43,11 +43,13 @@ impl Driver {
     }
 
     /// Takes what the child sent and printed before it ended. The ends are not waited for: grandchildren may hold them.
-    async fn collect(&mut self) {
+    async fn collect(&mut self) -> Known {
         let end = Instant::now() + COLLECT_LIMIT;
+        let mut known = Known::All;
         while let Some(event) = self.link.try_next() {
             self.on_link(event);
             if Instant::now() > end {
+                known = Known::Part;
                 break;
             }
             consume_budget().await;
@@ -62,10 +64,11 @@ impl Driver {
         for (stream, line) in self.outputs.rest() {
             self.on_output(stream, line);
         }
+        if self.link.was_read_whole() { known } else { Known::Part }
     }
 
     /// Ends the calls that are open. The report comes first: it tells their callers how.
-    fn end_calls(&mut self, why: Option<Why>) -> Arc<ExitReport> {
+    fn end_calls(&mut self, why: Option<Why>, known: Known) -> Arc<ExitReport> {
         // There is one already if the runtime is shut down while the last handlers finish.
         let report = match self.shared.report.get() {
             Some(report) => Arc::clone(report),
@@ -74,7 +77,7 @@ impl Driver {
         let _ = self.shared.report.set(Arc::clone(&report));
         if let Some(conn) = self.shared.conn.get() {
             conn.close();
-            conn.end_calls();
+            conn.end_calls(known);
             conn.abort();
         }
         report
@@ -134,7 +137,7 @@ impl Drop for Driver {
             self.shared.process.signal(Signal::KILL);
             self.shared.process.reap_within(ABANDON_LIMIT);
             let why = Some(Why::RuntimeEnded);
-            let report = self.end_calls(why);
+            let report = self.end_calls(why, Known::Part);
             self.tell(why, report);
         }
     }

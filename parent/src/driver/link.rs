@@ -26,6 +26,8 @@ pub(crate) struct LinkSide {
     transport: Arc<dyn Transport>,
     reader: Reader,
     stage: Stage,
+    /// It was closed before its end, or could not be read to it.
+    broken: bool,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,7 @@ enum Stage {
 impl LinkSide {
     pub(crate) fn new(transport: Arc<dyn Transport>, max_message: u32) -> Self {
         let reader = Reader::new(Arc::clone(&transport), max_message);
-        Self { transport, reader, stage: Stage::Fresh }
+        Self { transport, reader, stage: Stage::Fresh, broken: false }
     }
 
     pub(crate) fn transport(&self) -> Arc<dyn Transport> {
@@ -95,6 +97,12 @@ impl LinkSide {
     /// Nothing is read any more.
     pub(super) fn close(&mut self) {
         self.stage = Stage::Over;
+        self.broken = true;
+    }
+
+    /// False if there may be something that was not taken, once [`try_next`](Self::try_next) finds nothing.
+    pub(super) fn was_read_whole(&self) -> bool {
+        !self.broken
     }
 
     /// What has arrived, without waiting: the process has ended.
@@ -164,6 +172,7 @@ impl LinkSide {
 
     fn end(&mut self, how: Disconnected) -> LinkEvent {
         self.stage = Stage::Over;
+        self.broken |= matches!(how, Disconnected::Misbehaved(_) | Disconnected::Io(_));
         LinkEvent::Ended(how)
     }
 }

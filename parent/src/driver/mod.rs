@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::future::BoxFuture;
-use kinfolk_link::{Conn, Misbehaviour, Peer, Received, Signal, lock};
+use kinfolk_link::{Conn, Known, Misbehaviour, Peer, Received, Signal};
 use kinfolk_protocol::{Expected, Fault, Hello, Init, Kind, Limits, PanicInfo, Refusal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -326,7 +326,7 @@ impl Driver {
                 None
             }
             Received::Stopped(call) => {
-                lock(&self.shared.condemned).pardon(call);
+                self.shared.pardon(call);
                 None
             }
             _ => None,
@@ -373,7 +373,7 @@ impl Driver {
             }
             (Action::FailCalls, Some(conn)) => {
                 self.in_flight = conn.in_flight();
-                conn.end_calls();
+                conn.end_calls(Known::Part);
             }
             (Action::Terminate, _) => self.shared.process.signal(self.terminate),
             (Action::Kill, _) => self.shared.process.signal(Signal::KILL),

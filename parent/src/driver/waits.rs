@@ -43,12 +43,19 @@ pub(super) async fn emptied(task: &mut Option<JoinHandle<()>>) {
     }
 }
 
-/// Resolves when the handler of a call that was given up by force should have ended.
+/// Resolves when the handler of a call that was given up by force should have ended, once for each.
 pub(super) async fn overdue(shared: &Shared) {
     loop {
-        let next = lock(&shared.condemned).next();
+        let next = {
+            let mut condemned = lock(&shared.condemned);
+            if condemned.take_due(Instant::now()) {
+                return;
+            }
+            condemned.next()
+        };
         tokio::select! {
-            () = until(next) => return,
+            // Looked at again: the call may have been pardoned meanwhile.
+            () = until(next) => {}
             () = shared.sentenced.notified() => {}
         }
     }
