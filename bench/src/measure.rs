@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::fairness::ITEM;
 use crate::memory::Memory;
 use crate::peer::{Peer, Result, SMALL, ensure, noise};
 use crate::sample::Sample;
@@ -32,7 +33,7 @@ impl Pace {
     #[must_use]
     pub fn lasting(duration: Duration) -> Self {
         let warm_up = (duration / 2).min(Duration::from_millis(200));
-        Self { duration, warm_up, spawns: 15, items: 1024, idle: Duration::from_millis(150) }
+        Self { duration, warm_up, spawns: 15, items: (1 << 30) / ITEM, idle: Duration::from_millis(150) }
     }
 
     /// Just long enough to see that everything works; its figures mean nothing.

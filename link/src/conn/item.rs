@@ -6,9 +6,12 @@ use std::task::{Context, Poll};
 
 use kinfolk_protocol::{CallId, Cancelled, Failure, Header, ItemRoom, Kind, Message, Progress};
 
+use tokio::task::yield_now;
+
 use super::{Answering, Conn, Job, Ticket};
 use crate::scratch::{CodecOf, encode, recycle};
 use crate::sync::lock;
+use crate::writer::is_long;
 
 /// A place in the queue of those who wait for credit for one call.
 struct Place {
@@ -68,11 +71,16 @@ impl Answering {
             }
             Err(error) => return self.spoil(error.to_string()).await,
         };
+        let long = is_long(payload.len());
         self.conn.writer.room(payload.len()).await;
         let mut place = Place { conn: Arc::clone(&self.conn), call: self.call, ticket: None };
         let sent = poll_fn(|cx| place.poll(cx, &mut payload)).await;
         recycle(payload);
         self.conn.writer.wake();
+        if long {
+            // Whoever reads and writes has its turn now, or a stream would hold up everything else for all its credit.
+            yield_now().await;
+        }
         sent
     }
 

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_protocol::{
-    CallId, ChildName, Flags, Header, Kind, Limits, LogRecord, Message, MessageId, Session, Untaken, WHOLE, Welcomed,
+    CallId, ChildName, Flags, Header, Kind, Limits, LogRecord, Message, MessageId, Session, Untaken, Welcomed,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -41,7 +41,7 @@ use self::turns::{Ticket, Turns};
 use crate::sync::lock;
 use crate::sys::Board;
 use crate::transport::Transport;
-use crate::writer::{Bounds, Mark, Writer};
+use crate::writer::{Bounds, Mark, Writer, is_long};
 
 /// Beyond this answers wait in their handlers, and calls with their callers.
 const QUEUE: Bounds = Bounds { items: 4_096, bytes: 4 << 20, long: 16 << 20 };
@@ -153,7 +153,7 @@ enum Lane {
 
 impl Lane {
     fn call(bytes: usize) -> Self {
-        if bytes > WHOLE as usize { Self::LongCall } else { Self::Call }
+        if is_long(bytes) { Self::LongCall } else { Self::Call }
     }
 }
 

@@ -22,8 +22,8 @@ const SHORT_READ: usize = 4 * 1024;
 const LEAST_ROOM: usize = 8 * 1024;
 /// After so many frames the task's other branches get a turn, however fast the peer sends.
 const STREAK: u32 = 128;
-/// A chunk counts as much as so many frames: it takes as long.
-const CHUNK_STREAK: u32 = 16;
+/// So many bytes count as much as a frame: they take as long.
+const STREAK_BYTES: usize = 1_024;
 
 /// Reads frames from a [`Transport`]; short payloads share the buffer they were read into, long ones have their own.
 #[derive(Debug)]
@@ -100,7 +100,9 @@ impl Reader {
                 return Poll::Pending;
             }
             if let Some(frame) = self.parse()? {
-                self.streak += 1;
+                if !frame.header.flags.has(Flags::LONG) {
+                    self.streak += cost(frame.payload.len());
+                }
                 return Poll::Ready(Ok(Some(frame)));
             }
             let filled = self.poll_fill(cx);
@@ -150,6 +152,7 @@ impl Reader {
             if header.flags.has(Flags::LONG) {
                 self.long.announce(header).map_err(Misbehaviour::Frame)?;
             } else if header.kind == Kind::Chunk {
+                self.streak += cost(header.length as usize);
                 self.streak += 1;
                 self.chunk = self.long.begin(&header).map_err(Misbehaviour::Frame)?;
             } else if self.buffer.len() < header.length as usize {
@@ -185,7 +188,6 @@ impl Reader {
             return Progress::Missing;
         }
         self.chunk = None;
-        self.streak += CHUNK_STREAK;
         self.long.end(chunk).map_or(Progress::Done, Progress::Frame)
     }
 
@@ -229,6 +231,11 @@ impl Reader {
         self.ended = count == 0;
         Ok(count)
     }
+}
+
+/// What a frame or a chunk counts.
+fn cost(bytes: usize) -> u32 {
+    1 + (bytes / STREAK_BYTES) as u32
 }
 
 /// How the transport is asked.

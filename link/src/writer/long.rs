@@ -1,10 +1,10 @@
-//! Payloads too long for one frame: each chunk leaves behind whatever short frames wait, one payload after another has
-//! its turn, so that neither a short frame nor another long one waits for more than a chunk.
+//! Long payloads: each leaves behind whatever short frames wait, one payload after another has its turn, and those too
+//! long for one frame leave in chunks, so that neither a short frame nor another long one waits for more than a chunk.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use kinfolk_protocol::{CallId, Flags, Header, Kind, MAX_LONG, MessageId, WHOLE};
+use kinfolk_protocol::{CallId, Flags, HEADER_LEN, Header, Kind, MAX_LONG, MessageId, WHOLE};
 
 /// Frames that must not overtake each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,11 +109,12 @@ impl Longs {
     pub(super) fn push(&mut self, header: &Header, front: &[u8], payload: Vec<u8>) -> u64 {
         self.pushed += 1;
         self.bytes += front.len() + payload.len();
-        let header = Header { flags: header.flags.with(Flags::LONG), ..*header };
+        let cut = front.len() + payload.len() > WHOLE as usize;
+        let flags = if cut { header.flags.with(Flags::LONG) } else { header.flags };
         let long = Long {
             id: self.pushed,
-            header,
-            order: Order::of(&header),
+            header: Header { flags, ..*header },
+            order: Order::of(header),
             number: None,
             front: front.to_vec(),
             rest: Bytes::from(payload),
@@ -143,15 +144,21 @@ impl Longs {
         }
     }
 
-    /// The next chunk, of whoever's turn it is.
+    /// The next chunk, of whoever's turn it is, or a frame that needs no chunks.
     pub(super) fn next(&mut self) -> Option<Chunk> {
         let mut long = self.active.pop_front()?;
-        let mut head = Vec::new();
-        let number = long.number.unwrap_or_else(|| {
-            self.announced += 1;
-            head.extend_from_slice(&long.header.encode());
-            CallId::from_bits(self.announced)
-        });
+        let mut head = Vec::with_capacity(2 * HEADER_LEN);
+        let number = match long.number {
+            Some(number) => number,
+            None => {
+                head.extend_from_slice(&long.header.encode());
+                if !long.header.flags.has(Flags::LONG) {
+                    return Some(self.whole(long, head));
+                }
+                self.announced += 1;
+                CallId::from_bits(self.announced)
+            }
+        };
         long.number = Some(number);
         let front = std::mem::take(&mut long.front);
         let part = long.rest.split_to(long.rest.len().min(WHOLE as usize - front.len()));
@@ -165,6 +172,20 @@ impl Longs {
         }
         self.promote();
         Some(Chunk { head, part, done: Some((long.id, long.followers)) })
+    }
+
+    fn whole(&mut self, long: Long, mut head: Vec<u8>) -> Chunk {
+        self.bytes -= long.front.len() + long.rest.len();
+        head.extend_from_slice(&long.front);
+        self.promote();
+        Chunk { head, part: long.rest, done: Some((long.id, long.followers)) }
+    }
+
+    /// What waits for `id` from now on.
+    pub(super) fn adopt(&mut self, id: u64, followers: VecDeque<Follower>) {
+        if let Some(long) = self.all().find(|long| long.id == id) {
+            long.followers.extend(followers);
+        }
     }
 
     fn promote(&mut self) {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use kinfolk_protocol::{Header, WHOLE};
+use kinfolk_protocol::Header;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
@@ -30,8 +30,18 @@ pub(crate) struct Bounds {
     pub(crate) long: usize,
 }
 
+/// A payload beyond this is handed over as it is, and waits behind all shorter ones, which are copied behind their
+/// headers and leave together. Too low: every payload is a buffer of its own. Too high: a queue of middling ones holds up
+/// the small ones.
+const LONG: usize = 8 * 1024;
+
+/// True for a payload that waits behind shorter ones.
+pub(crate) fn is_long(length: usize) -> bool {
+    length > LONG
+}
+
 /// A flusher that has written so much lets others have their turn: whoever reads may run on the same task.
-const TURN: usize = 512 * 1024;
+const TURN: usize = 128 * 1024;
 
 /// Writes frames to a [`Transport`], independent of whatever reads from it.
 ///
@@ -174,7 +184,7 @@ impl Writer {
     fn has_room_in(&self, queue: &Queue, length: usize) -> bool {
         let occupied = queue.occupied();
         queue.is_closed()
-            || if length > WHOLE as usize {
+            || if is_long(length) {
                 occupied.long < self.bounds.long
             } else {
                 occupied.items < self.bounds.items && occupied.bytes < self.bounds.bytes

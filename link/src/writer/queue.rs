@@ -7,17 +7,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kinfolk_protocol::{Header, Kind, PREAMBLE, WHOLE};
 
+use super::is_long;
 use super::long::{Chunk, Follower, GivenUp, Longs, Order};
 use crate::scratch::recycle;
 use crate::transport::Transport;
 
-/// A payload from this size on is handed over as it is; a shorter one is copied behind its header, which is cheaper
-/// than a buffer of its own.
-const OWN_BUFFER: usize = 32 * 1024;
 /// A shared buffer takes no more frames from this size on.
 const FULL_BUFFER: usize = 64 * 1024;
-/// Buffers handed to one system call, of short frames; a chunk may come on top.
+/// Buffers handed to one system call, of short frames.
 const BATCH: usize = 8;
+/// Those of long ones on top, two each.
+const LONGS: usize = 16;
 
 /// Short frames in the order they were pushed, and long ones in chunks behind them. One flusher at a time takes buffers
 /// out, writes them without holding the lock, and puts back what was not written.
@@ -97,6 +97,14 @@ impl Piece {
             Self::Part(part) => part,
         }
     }
+
+    /// The length of a part.
+    fn long(&self) -> Option<usize> {
+        match self {
+            Self::Frames(_) => None,
+            Self::Part(part) => Some(part.len()),
+        }
+    }
 }
 
 /// Buffers taken out to be written.
@@ -118,7 +126,7 @@ impl Batch {
 
     /// Calls `write` with the buffers' remaining bytes.
     pub(super) fn with_slices<T>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> T) -> T {
-        let mut slices = [IoSlice::new(&[]); BATCH + 2];
+        let mut slices = [IoSlice::new(&[]); BATCH + LONGS + 2];
         let mut count = 0;
         for (slice, piece) in slices.iter_mut().zip(&self.buffers) {
             let bytes = piece.bytes();
@@ -196,14 +204,14 @@ impl Queue {
             // Only a call is looked for again, and it never follows.
             return Mark::End(u64::MAX);
         }
-        if front.len() + payload.len() > WHOLE as usize && header.kind != Kind::Init {
+        if is_long(front.len() + payload.len()) && header.kind != Kind::Init {
             self.bytes += front.len() + payload.len();
             return Mark::Long(self.longs.push(header, front, std::mem::take(payload)));
         }
         Mark::End(self.push_short(header, front, payload))
     }
 
-    fn push_short(&mut self, header: &Header, front: &[u8], payload: &mut Vec<u8>) -> u64 {
+    fn push_short(&mut self, header: &Header, front: &[u8], payload: &[u8]) -> u64 {
         let head = header.encode();
         let length = head.len() + front.len() + payload.len();
         self.ordered += length as u64;
@@ -216,12 +224,7 @@ impl Queue {
         };
         last.extend_from_slice(&head);
         last.extend_from_slice(front);
-        if payload.len() >= OWN_BUFFER {
-            self.buffers.push_back(Piece::Frames(std::mem::take(payload)));
-            self.shared = false;
-        } else {
-            last.extend_from_slice(payload);
-        }
+        last.extend_from_slice(payload);
         let gated = header.kind != Kind::Message;
         self.frames.push_back(Waiting { end: self.ordered, length, gated });
         if gated {
@@ -246,15 +249,18 @@ impl Queue {
         let (given_up, others) = self.longs.give_up(order);
         self.bytes = self.bytes.saturating_sub(before - self.longs.bytes());
         if let GivenUp::Begun(header) = given_up {
-            self.push_short(&header, &[], &mut Vec::new());
+            self.push_short(&header, &[], &[]);
         }
         self.push_all(others);
         given_up
     }
 
-    fn push_all(&mut self, followers: VecDeque<Follower>) {
-        for Follower { header, mut payload } in followers {
-            self.push(&header, &[], &mut payload);
+    fn push_all(&mut self, mut followers: VecDeque<Follower>) {
+        while let Some(Follower { header, mut payload }) = followers.pop_front() {
+            if let Mark::Long(id) = self.push(&header, &[], &mut payload) {
+                // All of one order but the last, which looks again when its turn comes.
+                return self.longs.adopt(id, followers);
+            }
         }
     }
 
@@ -269,14 +275,23 @@ impl Queue {
         let mut buffers = std::mem::replace(&mut self.buffers, rest);
         if self.buffers.is_empty() {
             self.shared = false;
-            // What was put back of an earlier batch may hold a chunk already: no second one behind it.
-            if buffers.len() < BATCH {
-                self.append_chunk(&mut buffers);
-            }
+            self.append_long(&mut buffers);
         }
         let batch = Batch { transport, buffers, offset: std::mem::take(&mut self.offset) };
         self.in_write = batch.len();
         Some(batch)
+    }
+
+    /// As much of the long payloads as fits one chunk. What was put back of an earlier batch counts. Short frames that
+    /// waited for one of them come first: they may belong before the next.
+    fn append_long(&mut self, buffers: &mut VecDeque<Piece>) {
+        let mut bytes: usize = buffers.iter().filter_map(Piece::long).sum();
+        let room = |bytes, count| bytes < WHOLE as usize && count < BATCH + LONGS;
+        while room(bytes, buffers.len()) && self.buffers.is_empty() && !self.longs.is_empty() {
+            let before = self.longs.bytes();
+            self.append_chunk(buffers);
+            bytes += before.saturating_sub(self.longs.bytes());
+        }
     }
 
     fn append_chunk(&mut self, buffers: &mut VecDeque<Piece>) {
