@@ -14,3 +14,4 @@ mod many;
 mod messages;
 mod starting;
 mod support;
+mod versions;

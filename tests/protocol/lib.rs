@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod ledger;
+pub mod versions;
 
 use kinfolk::{Bincode, Call, Message, OneWay, Protocol, ToChild, ToParent, Version};
 use serde::{Deserialize, Serialize};
