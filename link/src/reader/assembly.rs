@@ -6,7 +6,7 @@ use kinfolk_protocol::{Flags, Frame, FrameError, Header, MAX_LONG};
 /// A buffer for a payload up to this long is used again: fresh memory would fault once per page.
 const KEPT: usize = 2 << 20;
 /// Reserved for a payload at first: its announced length is only a word.
-const FIRST: usize = 1 << 20;
+pub(super) const FIRST: usize = 1 << 20;
 
 /// The payloads that were announced and have not come whole.
 #[derive(Debug, Default)]

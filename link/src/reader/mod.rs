@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use kinfolk_protocol::{Flags, Frame, HEADER_LEN, Header, Kind, PREAMBLE_LEN, check_preamble};
 
-use self::assembly::{Assembly, Chunk};
+use self::assembly::{Assembly, Chunk, FIRST};
 use crate::error::{LinkError, Misbehaviour};
 use crate::transport::Transport;
 
@@ -211,8 +211,10 @@ impl Reader {
                 read
             }
             None => {
-                let missing =
-                    self.header.map_or(0, |header| (header.length as usize).saturating_sub(self.buffer.len()));
+                let here = self.buffer.len();
+                let missing = self.header.map_or(0, |header| (header.length as usize).saturating_sub(here));
+                // An init value is not cut: what is announced is believed as far as it was sent.
+                let missing = missing.min(here.max(FIRST));
                 if self.buffer.capacity() - self.buffer.len() < missing.max(LEAST_ROOM) {
                     self.buffer.reserve(missing.max(READ_SIZE));
                 }

@@ -172,3 +172,18 @@ async fn an_announced_length_reserves_no_more_than_was_sent_is_worth() {
     let chunk = reader.long.begin(&Header::of_call(Kind::Chunk, CallId::from_bits(1), 1)).unwrap().unwrap();
     assert!(reader.long.buffer(chunk).capacity() <= 2 << 20);
 }
+
+#[tokio::test]
+async fn an_init_value_too_is_believed_as_far_as_it_was_sent() {
+    let (peer, theirs) = Memory::pair(4 << 20);
+    let mut reader = Reader::new(Arc::new(theirs), 8 << 20);
+    peer.try_write(&[IoSlice::new(&Header::control(Kind::Init, 8 << 20).encode())]).unwrap();
+    assert!(reader.try_next().unwrap().is_none());
+    assert!(reader.buffer.capacity() <= 2 << 20, "{} bytes are reserved", reader.buffer.capacity());
+    for sent in 1..=2 {
+        assert!(reader.try_next().unwrap().is_none(), "it is not complete");
+        peer.try_write(&[IoSlice::new(&vec![7; 4 << 20])]).unwrap();
+        let frame = reader.try_next().unwrap();
+        assert_eq!(frame.map(|frame| frame.payload.len()), (sent == 2).then_some(8 << 20));
+    }
+}
