@@ -116,7 +116,7 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             Self::Unsupported { message } => {
                 write!(f, "{} has no handler there: give one to the spec with `on_message`", of(message))
             }
-            Self::ShapeMismatch(mismatch) => mismatch.fmt(f),
+            Self::ShapeMismatch(mismatch) => write!(f, "{} was not sent: {mismatch}", of(mismatch.message)),
             Self::BadMessage { message, reason } => write!(f, "{} could not be delivered: {reason}", of(message)),
             Self::BadReply { message, reason } => write!(f, "the reply to {} cannot be read: {reason}", of(message)),
             Self::Disconnected { message, delivery } => {

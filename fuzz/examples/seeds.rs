@@ -1,24 +1,57 @@
-//! Writes the seeds of the codecs: valid bytes of each type, from which the targets begin.
+//! Writes the seeds of the codecs, the session and the stream: valid bytes, from which the targets begin.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use std::{fs, io};
 
 use kinfolk_fuzz::{Chain, Double, List, Maps, Nested, Primitives, Single, Tree};
-use kinfolk_protocol::{Bincode, Codec, Fault, Json, Postcard};
+use kinfolk_protocol::{Bincode, Codec, Fault, Header, Json, Kind, PREAMBLE, Postcard};
 use serde::Serialize;
 
 fn main() -> io::Result<()> {
     write_all::<Bincode>("bincode")?;
     write_all::<Postcard>("postcard")?;
-    write_all::<Json>("json")
+    write_all::<Json>("json")?;
+    write_steps()?;
+    write_streams()
+}
+
+/// Steps of three bytes, after two of limits: see `joined`.
+fn write_steps() -> io::Result<()> {
+    let folder = folder("session")?;
+    let (ours, theirs) = (0, 128);
+    let call_and_answer = [0xff, 0xff, ours + 8, 0, 5, theirs, 0, 0, theirs + 11, 0, 0, ours, 0, 0];
+    fs::write(folder.join("call"), call_and_answer)?;
+    let cancel = [0, 0, ours + 8, 0, 5, ours + 13, 0, 0, theirs, 0, 0, theirs, 0, 0];
+    fs::write(folder.join("cancel"), cancel)?;
+    let items = [1, 1, ours + 8, 0, 16, theirs, 0, 0, theirs + 14, 0, 9, ours, 0, 0, ours + 17, 0, 0, theirs, 0, 0];
+    fs::write(folder.join("items"), items)?;
+    let messages = [2, 9, ours + 19, 0, 7, theirs, 0, 0, theirs + 21, 0, 0, ours, 0, 0, ours + 23, 0, 0];
+    fs::write(folder.join("messages"), messages)
+}
+
+/// Frames of four bytes, after one that says so and one for the cuts: see the target.
+fn write_streams() -> io::Result<()> {
+    let folder = folder("stream")?;
+    fs::write(folder.join("short"), [1, 7, 6, 0x10, 0, 9, 6, 0xf0, 0, 200])?;
+    fs::write(folder.join("long"), [1, 9, 0, 0, 0, 1, 2, 0xf0, 1, 255, 2, 0xf0, 1, 255, 5, 0, 1, 0])?;
+    fs::write(folder.join("init"), [1, 11, 7, 0xff, 0, 255])?;
+    let mut raw = vec![0, 3];
+    raw.extend_from_slice(&PREAMBLE);
+    raw.extend_from_slice(&Header::control(Kind::Drain, 0).encode());
+    fs::write(folder.join("raw"), raw)
+}
+
+fn folder(target: &str) -> io::Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 fn write_all<C: Codec>(target: &str) -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
-    fs::create_dir_all(&folder)?;
+    let folder = folder(target)?;
     write::<C>(&folder, "primitives", &primitives())?;
     write::<C>(&folder, "nested", &nested())?;
     write::<C>(&folder, "list", &List::More(Box::new(List::More(Box::new(List::End)))))?;

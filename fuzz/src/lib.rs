@@ -1,10 +1,15 @@
 //! What the targets have in common: types of every shape, and what must hold for any bytes.
 
+#[path = "../../protocol/src/session/tests/joined.rs"]
+mod joined;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+// What `joined` finds in scope, as it does beside the session's own tests.
+use kinfolk_protocol::{Broken, CallId, Grant, ItemRoom, Limits, Session, Settled, WHOLE};
 use kinfolk_protocol::{Codec, Fault};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -115,4 +120,10 @@ fn comes_back_whole<C: Codec, T: Serialize + DeserializeOwned + PartialEq + Debu
     let mut again = Vec::new();
     C::encode(&value, &mut again).expect("what could be decoded can be encoded");
     assert_eq!(C::decode::<T>(&again).as_ref(), Ok(&value));
+}
+
+/// Takes the bytes for operations of two sessions that are joined, and of one with a hostile peer.
+pub fn drive_sessions(bytes: &[u8]) {
+    joined::drive(bytes);
+    joined::drive_against_hostile(bytes);
 }

@@ -21,3 +21,4 @@ mod starting;
 mod streams;
 mod support;
 mod upcalls;
+mod versions;

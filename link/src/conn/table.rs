@@ -1,5 +1,6 @@
 //! Which message types the peer handles, and whether it means the same by them as we do.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use kinfolk_protocol::{Message, MessageId, Outline, Welcomed};
@@ -7,18 +8,26 @@ use thiserror::Error;
 
 /// The two sides were built from different definitions of a message type.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "`{message}` is `{ours}` in this program and `{theirs}` in the other: build both from one version of the protocol \
-     crate; a minor version may add message types, never change them"
-)]
 #[non_exhaustive]
 pub struct ShapeMismatch {
     /// The message type's name.
     pub message: &'static str,
     /// What it looks like here.
     pub ours: String,
-    /// What it looks like there.
+    /// What it looks like there. Empty if that was not told in words, which have to fit one frame.
     pub theirs: String,
+}
+
+impl fmt::Display for ShapeMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is `{}` in this program and ", self.message, self.ours)?;
+        match self.theirs.as_str() {
+            "" => f.write_str("something else")?,
+            theirs => write!(f, "`{theirs}`")?,
+        }
+        f.write_str(" in the other: build both from one version of the protocol crate; ")?;
+        f.write_str("a minor version may add message types, never change them")
+    }
 }
 
 /// What the peer does with a message type.
@@ -73,11 +82,7 @@ impl Row {
         if same {
             return Admission::Handled;
         }
-        let theirs = match self.entry.shape.as_str() {
-            "" => "of another shape",
-            shape => shape,
-        };
-        let mismatch = ShapeMismatch { message: M::NAME, ours: ours.text, theirs: theirs.to_owned() };
+        let mismatch = ShapeMismatch { message: M::NAME, ours: ours.text, theirs: self.entry.shape.clone() };
         Admission::Mismatch(Box::new(mismatch))
     }
 }

@@ -171,6 +171,10 @@ impl Reader {
         }
         let Some(bytes) = self.buffer.first_chunk::<HEADER_LEN>() else { return Ok(None) };
         let header = Header::decode(bytes, self.max_message).map_err(Misbehaviour::Frame)?;
+        // An init value, which alone may be long and whole, is read in the gate: here its length would be believed.
+        if header.kind == Kind::Init {
+            return Err(Misbehaviour::OutOfPlace { kind: Kind::Init, when: "although only a parent may, once" }.into());
+        }
         self.buffer.advance(HEADER_LEN);
         Ok(Some(header))
     }

@@ -183,3 +183,12 @@ async fn a_peer_whose_chunks_make_no_frame_lets_others_have_their_turn() {
     let read = peer.try_write(&[IoSlice::new(&bytes)]).unwrap();
     assert!(read < bytes.len() / 4, "{read} of {} bytes were read at a stretch", bytes.len());
 }
+
+#[tokio::test]
+async fn an_init_value_is_refused_before_anything_is_reserved() {
+    let (peer, mut reader) = reader(1 << 20);
+    peer.try_write(&[IoSlice::new(&Header::control(Kind::Init, 100_000).encode())]).unwrap();
+    let error = reader.try_next().unwrap_err();
+    assert!(matches!(error, LinkError::Misbehaved(Misbehaviour::OutOfPlace { kind: Kind::Init, .. })), "{error}");
+    assert!(reader.buffer.capacity() <= 2 * READ_SIZE);
+}

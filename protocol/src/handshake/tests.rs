@@ -100,3 +100,18 @@ fn a_token_crosses_as_digits_and_shows_itself_to_nobody() {
         assert!(Token::from_hex(bad).is_none(), "{bad}");
     }
 }
+
+#[test]
+fn as_many_types_as_there_may_be_fit_one_frame_whatever_their_shapes() {
+    let welcomed = |number: usize| Welcomed {
+        message: MessageId::from_bits(number as u64 + 1),
+        fingerprint: number as u64 + 1,
+        shape: "field: String, ".repeat(number % 200),
+    };
+    let ready = Ready { welcomed: (0..MAX_WELCOMED).map(welcomed).collect() };
+    let bytes = ready.encode();
+    assert!(bytes.len() <= crate::WHOLE as usize, "{} bytes", bytes.len());
+    let decoded = Ready::decode(&bytes).unwrap().welcomed;
+    assert!(decoded.iter().zip(&ready.welcomed).all(|(there, here)| there.fingerprint == here.fingerprint));
+    assert_eq!(decoded[..20], ready.welcomed[..20], "the first shapes are told in words");
+}

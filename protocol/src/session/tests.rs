@@ -1,6 +1,10 @@
 //! Two sessions joined in memory, and the rules one by one.
 
+mod joined;
+mod random;
+
 use super::*;
+use crate::frame::WHOLE;
 
 fn limits() -> Limits {
     Limits::default().max_in_flight(2).window(4, 100)
@@ -181,7 +185,7 @@ fn windows_agree_under_any_interleaving() {
 #[test]
 fn long_calls_do_not_take_the_room_of_short_ones() {
     let mut ours = Session::<_, ()>::new(&limits().max_in_flight(9), &limits().max_in_flight(9));
-    let long = u64::from(crate::WHOLE) + 1;
+    let long = u64::from(WHOLE) + 1;
     ours.call(long, "long");
     assert!(!ours.may_call(long) && ours.may_call(1));
     ours.call(100, "short");
