@@ -82,6 +82,30 @@ impl<E> CallError<E> {
         }
     }
 
+    /// True if the handler of the call certainly never began, so that a retry is safe.
+    #[must_use]
+    pub fn is_undelivered(&self) -> bool {
+        let unhandled = matches!(self, Self::Unsupported { .. } | Self::ShapeMismatch(_));
+        unhandled || self.delivery().is_some_and(|delivery| delivery < Delivery::Started)
+    }
+
+    /// How far the call had come, where it ended without a word of its handler's.
+    #[must_use]
+    pub fn delivery(&self) -> Option<Delivery> {
+        match self {
+            Self::Disconnected { delivery, .. }
+            | Self::Deadline { delivery, .. }
+            | Self::Cancelled { delivery, .. } => Some(*delivery),
+            _ => None,
+        }
+    }
+
+    /// True if its token was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled { .. })
+    }
+
     /// True if the link ended before there was an answer.
     #[must_use]
     pub fn is_lost(&self) -> bool {

@@ -1,13 +1,13 @@
 //! The child's log, shipped to its parent.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use kinfolk_link::Conn;
 use kinfolk_protocol::{LogLevel, LogRecord};
 use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id};
+use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
@@ -22,7 +22,8 @@ use tracing_subscriber::registry::LookupSpan;
 /// It never waits: events beyond what the link has room for are left out and counted, and the next one tells how many
 /// ([`LogRecord::missed`]).
 pub struct ShipLogs {
-    conn: Arc<Conn>,
+    /// Not held: a subscriber lives as long as its program, and the link need not.
+    conn: Weak<Conn>,
     missed: AtomicU64,
 }
 
@@ -33,8 +34,8 @@ impl fmt::Debug for ShipLogs {
 }
 
 impl ShipLogs {
-    pub(crate) fn new(conn: Arc<Conn>) -> Self {
-        Self { conn, missed: AtomicU64::new(0) }
+    pub(crate) fn new(conn: &Arc<Conn>) -> Self {
+        Self { conn: Arc::downgrade(conn), missed: AtomicU64::new(0) }
     }
 }
 
@@ -66,11 +67,24 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ShipLogs {
         let mut collect = Collect::default();
         attributes.record(&mut collect);
         if let Some(span) = context.span(id) {
-            span.extensions_mut().insert(Kept(collect.fields));
+            // Another of these layers may have been here: each keeps the same.
+            span.extensions_mut().replace(Kept(collect.fields));
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let mut collect = Collect::default();
+        values.record(&mut collect);
+        let Some(span) = context.span(id) else { return };
+        if let Some(Kept(fields)) = span.extensions_mut().get_mut::<Kept>() {
+            // Another of these layers may have been here.
+            fields.retain(|(name, _)| collect.fields.iter().all(|(new, _)| new != name));
+            fields.append(&mut collect.fields);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let Some(conn) = self.conn.upgrade() else { return };
         let metadata = event.metadata();
         let mut collect = Collect::default();
         event.record(&mut collect);
@@ -82,7 +96,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ShipLogs {
         let mut record = LogRecord::new(level(*metadata.level()), metadata.target(), collect.message);
         record.fields = collect.fields;
         record.missed = self.missed.swap(0, Ordering::Relaxed);
-        if !self.conn.log(&record) {
+        if !conn.log(&record) {
             self.missed.fetch_add(record.missed + 1, Ordering::Relaxed);
         }
     }

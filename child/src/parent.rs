@@ -97,7 +97,7 @@ impl<P: Protocol> ParentHandle<P> {
     #[cfg(feature = "tracing")]
     #[must_use]
     pub fn logs(&self) -> crate::logs::ShipLogs {
-        crate::logs::ShipLogs::new(Arc::clone(&self.runtime.conn))
+        crate::logs::ShipLogs::new(&self.runtime.conn)
     }
 
     /// Asks the parent; await it for the reply. Its spec has the handlers, which are there from the initialization on.

@@ -66,6 +66,7 @@ impl Program {
 
     /// A child that runs within this program, on the other end of a link: what `kinfolk::testing::in_process` is made
     /// of. `start` gets that end.
+    #[doc(hidden)]
     #[must_use]
     pub fn hosted(start: impl FnOnce(OwnedFd) -> io::Result<Arc<dyn Hosted>> + Send + 'static) -> Self {
         Self(Choice::Hosted(Host(Box::new(start))))

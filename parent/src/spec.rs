@@ -250,6 +250,7 @@ impl<P: Protocol, I> ChildSpec<P, I> {
 
     /// Has the link go through something of the caller's: what `kinfolk::testing::FaultPlan` is made of. Not for
     /// attached children.
+    #[doc(hidden)]
     pub fn through(mut self, wrap: impl FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + 'static) -> Self {
         self.settings.wrap = Wrap(Some(Box::new(wrap)));
         self

@@ -16,6 +16,8 @@ pub const HEADER_LEN: usize = 24;
 /// The longest payload of a frame that is sent in one piece, and of one chunk of a longer one, in bytes. An init value
 /// alone may be longer: nothing else travels yet.
 pub const WHOLE: u32 = 64 * 1024;
+/// A longer payload is counted apart from shorter ones, and leaves behind them, so that they do not wait for it.
+pub const SHORT: u32 = 8 * 1024;
 /// How many payloads one side may have begun to send in chunks at once.
 pub const MAX_LONG: usize = 16;
 

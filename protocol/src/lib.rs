@@ -81,7 +81,7 @@ pub use context::{Context, Trace};
 pub use failure::{Failure, PanicInfo};
 pub use fault::{Cancelled, Fault};
 pub use frame::{
-    FRAME_VERSION, Flags, Frame, FrameError, HEADER_LEN, Header, Kind, MAX_LONG, PREAMBLE, PREAMBLE_LEN, WHOLE,
+    FRAME_VERSION, Flags, Frame, FrameError, HEADER_LEN, Header, Kind, MAX_LONG, PREAMBLE, PREAMBLE_LEN, SHORT, WHOLE,
     check_preamble,
 };
 pub use handshake::{Expected, Hello, Init, InitFailed, MAX_WELCOMED, Ready, Refusal, Token, Welcomed};

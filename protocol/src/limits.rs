@@ -10,8 +10,8 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The longest payload of one frame, in bytes. Too low: large messages are refused where they are sent. Too high:
-    /// one message may claim that much memory here. Default: 128 MiB.
+    /// The longest message, in bytes. Too low: large ones are refused where they are sent. Too high: a message may claim
+    /// that much memory here, and up to 16 may be under way at once. Default: 128 MiB.
     pub max_message: u32,
     /// Calls that may wait for an answer at once. Too low: callers queue. Too high: a stuck peer holds memory.
     /// Default: 1,024.
@@ -19,7 +19,7 @@ pub struct Limits {
     /// One-way messages that may be on their way or waiting for their handler. Too low: senders wait for every
     /// hand-over. Too high: a slow handler holds memory. Default: 1,024.
     pub window: u32,
-    /// Bytes that the payloads of those calls may hold together, of those up to 64 KiB and of longer ones each, so that
+    /// Bytes that the payloads of those calls may hold together, of those up to 8 KiB and of longer ones each, so that
     /// large calls do not hold up small ones; and those of the one-way messages likewise. The last one let in may exceed
     /// it, or a message longer than the window could never be sent. Too low: large messages go one by one. Too high: a
     /// stuck peer holds memory. Default: 16 MiB.

@@ -51,7 +51,7 @@ pub struct LogRecord {
 /// Fields beyond these are left out.
 const MAX_FIELDS: usize = 64;
 /// A text beyond this is cut: the largest record fits one frame.
-const MAX_TEXT: usize = 480;
+const MAX_TEXT: usize = 448;
 /// A message beyond this is cut.
 const MAX_MESSAGE: usize = 4 * 1024;
 
@@ -109,6 +109,9 @@ impl LogRecord {
         let missed = fields.u64("missed")?;
         let (target, message) = (fields.text("target")?.to_owned(), fields.text("message")?.to_owned());
         let count = fields.u16("fields")?;
+        if usize::from(count) > MAX_FIELDS {
+            return Err(fields.invalid("fields", count));
+        }
         let mut pairs = Vec::new();
         for _ in 0..count {
             pairs.push((fields.text("name")?.to_owned(), fields.text("value")?.to_owned()));

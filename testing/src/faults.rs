@@ -183,21 +183,11 @@ const READ: usize = 64 * 1024;
 
 impl Transport for Faulty {
     fn try_read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
-        let mut held = lock(&self.read);
-        if held.passed.is_empty() {
-            if held.raw.is_empty() {
-                held.raw.reserve(READ);
-                if self.inner.try_read(&mut held.raw, READ)? == 0 {
-                    return Ok(0);
-                }
-            }
-            let passed = lock(&self.inbound).pass(&held.raw).inspect_err(|error| self.cut(error))?;
-            held.raw.advance(passed.len());
-            held.passed.extend_from_slice(&passed);
-        }
-        let count = held.passed.len().min(limit).min(buffer.capacity() - buffer.len());
-        buffer.extend_from_slice(&held.passed.split_to(count));
-        Ok(count)
+        self.read_by(|raw| self.inner.try_read(raw, READ), buffer, limit)
+    }
+
+    fn read_now(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
+        self.read_by(|raw| self.inner.read_now(raw, READ), buffer, limit)
     }
 
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -249,6 +239,29 @@ impl Transport for Faulty {
 }
 
 impl Faulty {
+    fn read_by(
+        &self,
+        read: impl FnOnce(&mut BytesMut) -> io::Result<usize>,
+        buffer: &mut BytesMut,
+        limit: usize,
+    ) -> io::Result<usize> {
+        let mut held = lock(&self.read);
+        if held.passed.is_empty() {
+            if held.raw.is_empty() {
+                held.raw.reserve(READ);
+                if read(&mut held.raw)? == 0 {
+                    return Ok(0);
+                }
+            }
+            let passed = lock(&self.inbound).pass(&held.raw).inspect_err(|error| self.cut(error))?;
+            held.raw.advance(passed.len());
+            held.passed.extend_from_slice(&passed);
+        }
+        let count = held.passed.len().min(limit).min(buffer.capacity() - buffer.len());
+        buffer.extend_from_slice(&held.passed.split_to(count));
+        Ok(count)
+    }
+
     fn cut(&self, error: &io::Error) {
         if error.kind() == io::ErrorKind::ConnectionReset {
             self.inner.abort();

@@ -5,6 +5,7 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -72,6 +73,8 @@ where
     })
 }
 
+/// What Rust makes of a panic in `main`.
+const PANICKED: u8 = 101;
 /// What `host` returns if it was told to end.
 const KILLED: u8 = 137;
 
@@ -98,10 +101,13 @@ where
     let run = move || {
         // Ends with its sender too, which lives in `ended`.
         let end = async move { drop(ending.wait_for(|ending| *ending).await) };
-        let code = host(link, worker, end);
+        // A process of its own would end so if even its init value made it panic.
+        let code = catch_unwind(AssertUnwindSafe(|| host(link, worker, end))).unwrap_or(PANICKED);
         let killed = *ended.ending.borrow() && code == KILLED;
         // As `wait` gives it: a signal as it is, an exit code in the second byte.
         let status = if killed { Signal::KILL.as_raw() } else { i32::from(code) << 8 };
+        // Without it nobody would notice that the child is gone.
+        let _ = ended.link.shutdown(Shutdown::Both);
         ended.status.send_replace(Some(ExitStatus::from_raw(status)));
     };
     let thread = thread::Builder::new().name(format!("child-{}", P::NAME)).spawn(run)?;
@@ -127,7 +133,7 @@ impl Hosted for ThreadChild {
             let _ = self.status.subscribe().wait_for(Option::is_some).await;
             let thread = lock(&self.thread).take();
             if let Some(thread) = thread {
-                // It has nothing left to do but to return; `host` has caught its panics.
+                // It has nothing left to do but to return.
                 let _ = thread.join();
             }
         }

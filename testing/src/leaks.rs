@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 /// The descriptors and child processes of this process at one moment.
 ///
 /// Other tests of the same process that run at the same time open descriptors too: put a test that looks for leaks in a
-/// test binary of its own, or run it with `--test-threads=1`.
+/// test binary of its own, or run it with `--test-threads=1`. Take the snapshot within the runtime: tokio opens a few
+/// descriptors once per process, for its first runtime, and keeps them.
 ///
 /// ```
 /// let before = kinfolk_testing::Snapshot::take();

@@ -88,8 +88,9 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone<F: Future<Output = ()>>(test: F) {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let before = Snapshot::take();
+    // First: what a process opens once, for its first runtime, stays.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built");
+    let before = Snapshot::take();
     runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), test).await.expect("it hangs") });
     drop(runtime);
     before.assert_no_leaks();

@@ -1,10 +1,12 @@
 //! What the tests have in common.
 
+use std::fmt::Debug;
 use std::fs;
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
-use kinfolk::parent::{Child, ChildEvent, ChildSpec, Parent, Program, StartError, Stdio, WithInit};
+use kinfolk::parent::{Child, ChildEvent, ChildSpec, Parent, Program, Request, StartError, Stdio, WithInit};
+use kinfolk::{Answered, Delivery, ErrorOf, Message, Reply};
 use kinfolk_tests::relay::{Count, Counters, Opening, Relay};
 use kinfolk_tests::{Begin, Drill};
 use rustix::process::{Pid, Signal};
@@ -80,6 +82,24 @@ pub(crate) async fn failing(spec: Spec) -> (StartError, String) {
         source = cause.source();
     }
     (error, text)
+}
+
+/// Gives up calls made by `call` until one whose handler had begun: one that had not never does.
+pub(crate) async fn give_up_begun<M>(mut call: impl FnMut() -> Request<'static, M>)
+where
+    M: Message<Contract: Answered>,
+    Reply<M>: Debug,
+    ErrorOf<M>: Debug,
+{
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let error = within(call().deadline(Duration::from_millis(50))).await.unwrap_err();
+        assert!(error.is_deadline(), "{error:?}");
+        if error.delivery() == Some(Delivery::Started) {
+            return;
+        }
+        assert!(Instant::now() < end, "no handler ever begins");
+    }
 }
 
 /// The output of a future that may take a while, but not for ever.

@@ -104,19 +104,48 @@ impl Conn {
 
     /// A one-way message of `bytes` has been handled: its credit goes back, in batches.
     pub fn taken(&self, bytes: usize) {
-        let grant = lock(&self.state).session.taken(bytes as u64);
-        self.grant(grant);
+        lock(&self.state).session.taken(bytes as u64);
+        self.repay(CallId::NONE);
     }
 
-    /// All credit that is left goes back, before we leave.
+    /// The caller took an item, or nobody wanted it: its credit goes back, in batches.
+    pub(super) fn item_taken(&self, call: CallId, bytes: usize) {
+        lock(&self.state).session.item_taken(call, bytes as u64);
+        self.repay(call);
+    }
+
+    /// Gives credit back for a call's items, or for one-way messages. Not while the queue is full: a peer that does not
+    /// read must not have its credits pile up here.
+    fn repay(&self, call: CallId) {
+        let mut state = lock(&self.state);
+        // Looked at under the lock, so that whoever makes room finds what is owed.
+        if !self.writer.has_room(0) {
+            state.owed.insert(call);
+            return;
+        }
+        let grant = if call == CallId::NONE { state.session.grant() } else { state.session.item_grant(call) };
+        drop(state);
+        self.grant(call, grant);
+    }
+
+    /// Gives the credit back that had to wait.
+    pub(super) fn repay_owed(&self) {
+        let owed = std::mem::take(&mut lock(&self.state).owed);
+        owed.into_iter().for_each(|call| self.repay(call));
+    }
+
+    /// All credit for one-way messages that is left goes back, before we leave.
     pub fn last_grant(&self) {
         let grant = lock(&self.state).session.last_grant();
-        self.grant(grant);
+        self.grant(CallId::NONE, grant);
     }
 
-    fn grant(&self, grant: Option<Grant>) {
+    fn grant(&self, call: CallId, grant: Option<Grant>) {
         if let Some(grant) = grant {
-            self.control(Kind::Credit, &mut grant.encode().to_vec());
+            let payload = grant.encode();
+            let header = Header::of_call(Kind::Credit, call, payload.len() as u32);
+            self.writer.push(&header, &mut payload.to_vec());
+            self.writer.flush();
         }
     }
 }

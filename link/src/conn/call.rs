@@ -85,7 +85,8 @@ struct Sent {
 impl Conn {
     /// A call with an encoded payload.
     pub fn call(self: &Arc<Self>, message: MessageId, payload: Vec<u8>, manner: Manner) -> Calling {
-        let place = Place { conn: Arc::clone(self), lane: Lane::call(payload.len()), ticket: None };
+        let place =
+            Place { conn: Arc::clone(self), lane: Lane::call(payload.len() + manner.front().len()), ticket: None };
         Calling { conn: Arc::clone(self), manner, stage: Stage::Waiting { message, payload, place } }
     }
 
@@ -216,21 +217,6 @@ impl Conn {
         }
         let alone = state.session.in_flight() == 1;
         Poll::Ready(Some((Sent { call, answer, items }, alone)))
-    }
-
-    /// The caller took an item: its credit goes back, in batches.
-    fn item_taken(&self, call: CallId, bytes: usize) {
-        let grant = lock(&self.state).session.item_taken(call, bytes as u64);
-        if let Some(grant) = grant {
-            self.writer
-                .push(&Header::of_call(Kind::Credit, call, grant.encode().len() as u32), &mut grant.encode().to_vec());
-            self.writer.flush();
-        }
-    }
-
-    /// [`item_taken`](Self::item_taken) for an item nobody wanted.
-    pub(super) fn item_dropped(&self, call: CallId, bytes: usize) {
-        self.item_taken(call, bytes);
     }
 }
 

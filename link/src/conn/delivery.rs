@@ -104,8 +104,7 @@ impl Conn {
             Begin::NoPlace => {
                 let mark = self.writer.push(&Header::of_call(Kind::Started, call, 0), &mut Vec::new());
                 self.writer.flush();
-                self.writer.left(mark).await;
-                self.writer.has_left(mark)
+                self.writer.written(mark).await
             }
         }
     }

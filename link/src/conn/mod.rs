@@ -99,6 +99,8 @@ struct State {
     senders: Turns,
     /// Calls of the peer's that were cancelled, whose end it wants to know of.
     reporting: HashSet<CallId>,
+    /// Calls whose items, and [`CallId::NONE`] if one-way messages, have credit to be given back once there is room.
+    owed: HashSet<CallId>,
     closed: bool,
 }
 
@@ -193,7 +195,7 @@ impl Conn {
     /// [`write`](Self::write), one reads frames and hands them to [`receive`](Self::receive).
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, peer: Peer, ours: &Limits, theirs: &Limits) -> Self {
-        let session = Session::new(ours, &theirs.within_ceiling());
+        let session = Session::new(&ours.within_ceiling(), &theirs.within_ceiling());
         let peer_is_parent = peer == Peer::Parent;
         Self {
             peer,
@@ -205,6 +207,7 @@ impl Conn {
                 long_callers: Turns::default(),
                 senders: Turns::default(),
                 reporting: HashSet::new(),
+                owed: HashSet::new(),
                 closed: false,
             }),
             idle: Notify::new(),
@@ -230,6 +233,7 @@ impl Conn {
         let let_in = async {
             loop {
                 self.writer.freed().await;
+                self.repay_owed();
                 lock(&self.state).wake_callers();
             }
         };

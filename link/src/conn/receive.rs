@@ -142,7 +142,7 @@ impl Conn {
         let kept = waiter.items.as_ref().is_some_and(|items| items.send(payload).is_ok());
         drop(state);
         if !kept {
-            self.item_dropped(call, bytes);
+            self.item_taken(call, bytes);
         }
         Ok(Received::Handled)
     }

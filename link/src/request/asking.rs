@@ -90,9 +90,28 @@ impl<M: Message, C: Caller> Asking<M, C> {
         self
     }
 
+    /// Ready if the call need not be made at all: its token was cancelled before.
+    fn poll_unwanted(&mut self, cx: &mut Context<'_>) -> Poll<Ended<M>> {
+        match (&self.stage, &mut self.token) {
+            (Stage::New(_), Some(token)) => {
+                ready!(token.as_mut().poll(cx));
+                Poll::Ready(End::Cancelled { delivery: Delivery::NotSent })
+            }
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Makes the call, unless it was made.
+    fn begin(&mut self, cx: &mut Context<'_>) -> Result<(), Ended<M>> {
+        match self.poll_unwanted(cx) {
+            Poll::Ready(end) => Err(end),
+            Poll::Pending => self.start(),
+        }
+    }
+
     /// The next item; `None` once all have been taken and [`poll_end`](Self::poll_end) is ready.
     pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<M, C>>> {
-        if let Err(end) = self.start() {
+        if let Err(end) = self.begin(cx) {
             return Poll::Ready(Some(Err(self.fail(end))));
         }
         // First, or items that never pause would keep a deadline from being seen. What came with the end in time is read.
@@ -117,7 +136,7 @@ impl<M: Message, C: Caller> Asking<M, C> {
 
     /// The end.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<M, C>> {
-        if let Err(end) = self.start() {
+        if let Err(end) = self.begin(cx) {
             return Poll::Ready(Err(self.fail(end)));
         }
         let Stage::Calling(calling) = &mut self.stage else {

@@ -3,7 +3,7 @@
 //! is either begun or not, and both sides know.
 //!
 //! One 64-bit entry per slot of the call table, after a head of one cache line. Entries are only ever touched as
-//! atomics. The memory is sealed against shrinking, so that no access can fault, whatever the other side does.
+//! atomics. The memory is sealed against shrinking, so that no access is ever beyond its end, whatever the other side does.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,7 +11,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use kinfolk_protocol::CallId;
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fstat, ftruncate, memfd_create};
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fstat, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 /// The first word: it tells a board from other memory.
@@ -80,6 +80,8 @@ impl Board {
         let fd = memfd_create("kinfolk-board", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         let slots = slots as usize;
         ftruncate(&fd, length(slots) as u64)?;
+        // Now, and not when it is first touched: then a machine without memory left would end us by a signal.
+        fallocate(&fd, FallocateFlags::empty(), 0, length(slots) as u64)?;
         fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         let board = Self::map(&fd, slots)?;
         board.word(0).store(MAGIC, Ordering::Release);

@@ -7,6 +7,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::ioctl_fionbio;
+use rustix::io::{ioctl_fionbio, retry_on_intr};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
     Shutdown, recv, recvmsg, sendmsg, shutdown,
@@ -22,6 +23,7 @@ use rustix::net::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::runtime::Handle;
+use tokio::time::{Sleep, sleep};
 
 use crate::sync::lock;
 use crate::transport::Transport;
@@ -30,14 +32,29 @@ use crate::transport::Transport;
 #[derive(Debug)]
 pub struct Socket {
     read: AsyncFd<OwnedFd>,
-    /// A duplicate, there only while a write is blocked.
-    write: Mutex<Option<Arc<AsyncFd<OwnedFd>>>>,
+    /// How a blocked write waits.
+    write: Mutex<Blocked>,
     /// The runtime that waits for both. A write may block on any thread, which need not have a runtime at all.
     runtime: Handle,
     /// To be passed with the next bytes.
     passenger: Mutex<Option<OwnedFd>>,
     has_passenger: AtomicBool,
 }
+
+/// How a blocked write waits for room.
+#[derive(Debug, Default)]
+enum Blocked {
+    /// None is blocked.
+    #[default]
+    No,
+    /// By a duplicate of the descriptor.
+    Watched(Arc<AsyncFd<OwnedFd>>),
+    /// By time, for want of a descriptor.
+    Unwatched(Pin<Box<Sleep>>),
+}
+
+/// Until a write is tried again that cannot be watched.
+const RETRY: Duration = Duration::from_millis(5);
 
 impl Socket {
     /// Takes a connected socket over. Needs a runtime.
@@ -48,7 +65,7 @@ impl Socket {
         ioctl_fionbio(&fd, true)?;
         Ok(Self {
             read: watch(fd, Interest::READABLE)?,
-            write: Mutex::new(None),
+            write: Mutex::default(),
             runtime: Handle::current(),
             passenger: Mutex::new(None),
             has_passenger: AtomicBool::new(false),
@@ -101,7 +118,9 @@ fn send_with(fd: &OwnedFd, buffers: &[IoSlice<'_>], descriptor: BorrowedFd<'_>) 
 pub fn receive_with_descriptor(link: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let received = recvmsg(link, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    // A process that is stopped and goes on, under a debugger say, is interrupted in a wait with a limit.
+    let receive = || recvmsg(link, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC);
+    let received = retry_on_intr(receive)?;
     // More than one finds no room and is closed by the kernel.
     let descriptor = control.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
@@ -146,28 +165,34 @@ impl Transport for Socket {
 
     fn try_write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut write = lock(&self.write);
-        if let Some(watched) = &*write {
+        if let Blocked::Watched(watched) = &*write {
             return watched.try_io(Interest::WRITABLE, |fd| self.send(fd, buffers));
         }
         let result = self.send(self.read.get_ref(), buffers);
         if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
-            let duplicate = self.read.get_ref().as_fd().try_clone_to_owned()?;
             let _runtime = self.runtime.enter();
-            *write = Some(Arc::new(watch(duplicate, Interest::WRITABLE)?));
+            let duplicate = self.read.get_ref().as_fd().try_clone_to_owned();
+            // Without a descriptor left for it, it is tried again now and then.
+            *write = match duplicate.and_then(|duplicate| watch(duplicate, Interest::WRITABLE)) {
+                Ok(watched) => Blocked::Watched(Arc::new(watched)),
+                Err(_) => Blocked::Unwatched(Box::pin(sleep(RETRY))),
+            };
         }
         result
     }
 
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(watched) = lock(&self.write).clone() else {
-            return Poll::Ready(Ok(()));
+        let watched = match &mut *lock(&self.write) {
+            Blocked::No => return Poll::Ready(Ok(())),
+            Blocked::Unwatched(timer) => return timer.as_mut().poll(cx).map(Ok),
+            Blocked::Watched(watched) => Arc::clone(watched),
         };
         ready!(watched.poll_write_ready(cx))?.retain_ready();
         Poll::Ready(Ok(()))
     }
 
     fn write_done(&self) {
-        lock(&self.write).take();
+        *lock(&self.write) = Blocked::No;
     }
 
     fn write_blocking(&self, buffers: &[IoSlice<'_>], limit: Duration) -> io::Result<usize> {

@@ -17,7 +17,7 @@ pub(crate) enum Order {
     Call(CallId),
     /// What we answer to a call of the peer's: items, then the end.
     Answer(CallId),
-    /// After everything long: the peer leaves when it reads it.
+    /// After everything long that is there: the peer leaves when it reads it.
     Last,
 }
 
@@ -39,6 +39,7 @@ impl Order {
 /// A frame that waits for a long one before it.
 #[derive(Debug)]
 pub(super) struct Follower {
+    id: u64,
     pub(super) header: Header,
     pub(super) payload: Vec<u8>,
 }
@@ -108,11 +109,20 @@ impl Longs {
     /// Takes a payload; the number that comes back tells it from others.
     pub(super) fn push(&mut self, header: &Header, front: &[u8], payload: Vec<u8>) -> u64 {
         self.pushed += 1;
+        self.insert(self.pushed, header, front, payload)
+    }
+
+    /// [`push`](Self::push) of what has waited: its place among the others stays.
+    pub(super) fn resume(&mut self, Follower { id, header, payload }: Follower) -> u64 {
+        self.insert(id, &header, &[], payload)
+    }
+
+    fn insert(&mut self, id: u64, header: &Header, front: &[u8], payload: Vec<u8>) -> u64 {
         self.bytes += front.len() + payload.len();
         let cut = front.len() + payload.len() > WHOLE as usize;
         let flags = if cut { header.flags.with(Flags::LONG) } else { header.flags };
         let long = Long {
-            id: self.pushed,
+            id,
             header: Header { flags, ..*header },
             order: Order::of(header),
             number: None,
@@ -122,7 +132,7 @@ impl Longs {
         };
         let queue = if self.active.len() < MAX_LONG { &mut self.active } else { &mut self.later };
         queue.push_back(long);
-        self.pushed
+        id
     }
 
     fn all(&mut self) -> impl Iterator<Item = &mut Long> {
@@ -134,14 +144,32 @@ impl Longs {
         self.active.iter().chain(&self.later).any(|long| long.id == id)
     }
 
-    /// Where frames of this order have to wait, if they have to.
-    pub(super) fn blocking(&mut self, order: Order) -> Option<&mut VecDeque<Follower>> {
-        match order {
-            Order::Free => None,
-            // Whoever is last to have its turn is last to finish, nearly; what is missing waits again.
-            Order::Last => self.all().last().map(|long| &mut long.followers),
-            order => self.all().find(|long| long.order == order).map(|long| &mut long.followers),
-        }
+    /// Has a frame wait for the long one of its order. False if there is none.
+    pub(super) fn follow(&mut self, order: Order, header: &Header, payload: &mut Vec<u8>) -> bool {
+        let id = self.pushed + 1;
+        let Some(long) = self.all().find(|long| long.order == order) else { return false };
+        let payload = std::mem::take(payload);
+        let length = payload.len();
+        long.followers.push_back(Follower { id, header: *header, payload });
+        self.pushed = id;
+        self.bytes += length;
+        true
+    }
+
+    /// A frame that waited no longer does.
+    pub(super) fn release(&mut self, follower: &Follower) {
+        self.bytes -= follower.payload.len();
+    }
+
+    /// The latest there is.
+    pub(super) fn latest(&self) -> u64 {
+        self.pushed
+    }
+
+    /// True while anything up to `latest` has not been handed out.
+    pub(super) fn is_before(&self, latest: u64) -> bool {
+        let first = |long: &Long| long.followers.front().is_some_and(|follower| follower.id <= latest);
+        self.active.iter().chain(&self.later).any(|long| long.id <= latest || first(long))
     }
 
     /// The next chunk, of whoever's turn it is, or a frame that needs no chunks.
@@ -195,18 +223,19 @@ impl Longs {
         }
     }
 
-    /// Gives up the payload of this order, and what of the same order waits for it. What else waited comes back.
-    pub(super) fn give_up(&mut self, order: Order) -> (GivenUp, VecDeque<Follower>) {
+    /// Gives up the payload of this order, and what waits for it.
+    pub(super) fn give_up(&mut self, order: Order) -> GivenUp {
         let found = |queue: &VecDeque<Long>| queue.iter().position(|long| long.order == order);
         let long = match found(&self.active) {
             Some(at) => self.active.remove(at),
             None => found(&self.later).and_then(|at| self.later.remove(at)),
         };
-        let Some(mut long) = long else { return (GivenUp::Nothing, VecDeque::new()) };
+        let Some(long) = long else { return GivenUp::Nothing };
         self.bytes -= long.front.len() + long.rest.len();
         self.promote();
-        long.followers.retain(|follower| Order::of(&follower.header) != order);
-        let given_up = match long.number {
+        // They are all of its order.
+        self.bytes -= long.followers.iter().map(|follower| follower.payload.len()).sum::<usize>();
+        match long.number {
             None => GivenUp::Unseen,
             Some(number) => GivenUp::Begun(Header {
                 kind: Kind::Chunk,
@@ -215,7 +244,6 @@ impl Longs {
                 message: MessageId::NONE,
                 length: 0,
             }),
-        };
-        (given_up, long.followers)
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use kinfolk_protocol::Header;
+use kinfolk_protocol::{Header, SHORT};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
@@ -30,14 +30,10 @@ pub(crate) struct Bounds {
     pub(crate) long: usize,
 }
 
-/// A payload beyond this is handed over as it is, and waits behind all shorter ones, which are copied behind their
-/// headers and leave together. Too low: every payload is a buffer of its own. Too high: a queue of middling ones holds up
-/// the small ones.
-const LONG: usize = 8 * 1024;
-
-/// True for a payload that waits behind shorter ones.
+/// True for a payload that is handed over as it is, and waits behind all shorter ones, which are copied behind their
+/// headers and leave together.
 pub(crate) fn is_long(length: usize) -> bool {
-    length > LONG
+    length > SHORT as usize
 }
 
 /// A flusher that has written so much lets others have their turn: whoever reads may run on the same task.
@@ -253,12 +249,13 @@ impl Writer {
         self.wait_until(|queue| self.has_room_in(queue, length)).await;
     }
 
-    /// Waits until the frame has left, or the link has ended.
+    /// Waits until a short frame was written, or the link has ended. False if it was not.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
-    pub(crate) async fn left(&self, mark: Mark) {
-        self.wait_until(|queue| queue.is_closed() || queue.has_left(mark)).await;
+    pub(crate) async fn written(&self, mark: Mark) -> bool {
+        self.wait_until(|queue| queue.is_closed() || queue.is_written(mark)).await;
+        lock(&self.queue).is_written(mark)
     }
 
     /// Waits until everything queued has been written, or the link has ended.

@@ -27,6 +27,8 @@ pub(super) struct Queue {
     transport: Option<Arc<dyn Transport>>,
     buffers: VecDeque<Piece>,
     longs: Longs,
+    /// What waits for everything long up to that id, and has no payload.
+    last: Option<(u64, Header)>,
     /// An empty buffer kept for the next frame, so that a steady flow allocates none.
     spare: Vec<u8>,
     /// How much of the first buffer has been written.
@@ -167,6 +169,7 @@ impl Queue {
             transport: Some(transport),
             buffers: VecDeque::new(),
             longs: Longs::default(),
+            last: None,
             spare: Vec::new(),
             offset: 0,
             shared: false,
@@ -199,12 +202,18 @@ impl Queue {
         if self.closed {
             return Mark::End(u64::MAX);
         }
-        if let Some(followers) = self.longs.blocking(Order::of(header)) {
-            followers.push_back(Follower { header: *header, payload: std::mem::take(payload) });
+        let (order, length) = (Order::of(header), payload.len());
+        if order == Order::Last && !self.longs.is_empty() {
+            self.last = Some((self.longs.latest(), *header));
+            return Mark::End(u64::MAX);
+        }
+        if self.longs.follow(order, header, payload) {
+            self.bytes += length;
             // Only a call is looked for again, and it never follows.
             return Mark::End(u64::MAX);
         }
-        if is_long(front.len() + payload.len()) && header.kind != Kind::Init {
+        // What belongs to no order is the runtime's own: a handshake, a log.
+        if is_long(front.len() + payload.len()) && order != Order::Free {
             self.bytes += front.len() + payload.len();
             return Mark::Long(self.longs.push(header, front, std::mem::take(payload)));
         }
@@ -246,21 +255,32 @@ impl Queue {
     /// Gives up the long payload of this order and what of its order waits for it. The peer is told if it has seen some.
     pub(super) fn give_up(&mut self, order: Order) -> GivenUp {
         let before = self.longs.bytes();
-        let (given_up, others) = self.longs.give_up(order);
+        let given_up = self.longs.give_up(order);
         self.bytes = self.bytes.saturating_sub(before - self.longs.bytes());
         if let GivenUp::Begun(header) = given_up {
             self.push_short(&header, &[], &[]);
         }
-        self.push_all(others);
+        self.push_last();
         given_up
     }
 
+    /// Lets what waited for a long frame go: short ones up to the next long one, which the rest waits for.
     fn push_all(&mut self, mut followers: VecDeque<Follower>) {
-        while let Some(Follower { header, mut payload }) = followers.pop_front() {
-            if let Mark::Long(id) = self.push(&header, &[], &mut payload) {
-                // All of one order but the last, which looks again when its turn comes.
+        while let Some(follower) = followers.pop_front() {
+            self.longs.release(&follower);
+            if is_long(follower.payload.len()) {
+                let id = self.longs.resume(follower);
                 return self.longs.adopt(id, followers);
             }
+            self.bytes -= follower.payload.len();
+            self.push_short(&follower.header, &[], &follower.payload);
+        }
+    }
+
+    /// Lets the last frame go, once everything long before it has been handed out.
+    fn push_last(&mut self) {
+        if let Some((_, header)) = self.last.take_if(|(latest, _)| !self.longs.is_before(*latest)) {
+            self.push_short(&header, &[], &[]);
         }
     }
 
@@ -276,6 +296,8 @@ impl Queue {
         if self.buffers.is_empty() {
             self.shared = false;
             self.append_long(&mut buffers);
+        } else {
+            self.append_behind();
         }
         let batch = Batch { transport, buffers, offset: std::mem::take(&mut self.offset) };
         self.in_write = batch.len();
@@ -294,6 +316,19 @@ impl Queue {
         }
     }
 
+    /// Short frames that come without end must not keep the long ones from their turn: one leaves behind those that are
+    /// there. Not before any of them, or it might overtake what belongs before it.
+    fn append_behind(&mut self) {
+        if self.buffers.iter().all(|piece| piece.long().is_none()) {
+            let mut waiting = std::mem::take(&mut self.buffers);
+            self.append_chunk(&mut waiting);
+            // What waited for this chunk has been pushed meanwhile.
+            let after = std::mem::replace(&mut self.buffers, waiting);
+            self.shared &= !after.is_empty();
+            self.buffers.extend(after);
+        }
+    }
+
     fn append_chunk(&mut self, buffers: &mut VecDeque<Piece>) {
         let before = self.longs.bytes();
         let Some(Chunk { head, part, done }) = self.longs.next() else { return };
@@ -305,6 +340,7 @@ impl Queue {
         let Some((id, followers)) = done else { return };
         self.finishing.push_back((id, self.ordered));
         self.push_all(followers);
+        self.push_last();
     }
 
     /// Puts a batch back of which `written` bytes were written.
@@ -335,6 +371,7 @@ impl Queue {
         self.closed = true;
         self.buffers.clear();
         self.unsent.extend(self.longs.clear());
+        self.last = None;
         self.frames.clear();
         self.room = Occupied::default();
         self.bytes = 0;
@@ -346,7 +383,7 @@ impl Queue {
 
     /// True if everything pushed has been written, or never will be.
     pub(super) fn is_empty(&self) -> bool {
-        self.closed || (self.buffers.is_empty() && self.longs.is_empty() && !self.flushing)
+        self.closed || (self.buffers.is_empty() && self.longs.is_empty() && self.last.is_none() && !self.flushing)
     }
 
     /// What waits for room.
@@ -369,6 +406,11 @@ impl Queue {
                 !on_its_way && !self.longs.holds(id) && !self.unsent.contains(&id)
             }
         }
+    }
+
+    /// True if the short frame was written for certain.
+    pub(super) fn is_written(&self, mark: Mark) -> bool {
+        matches!(mark, Mark::End(end) if end <= self.written)
     }
 
     pub(super) fn await_room(&mut self) {

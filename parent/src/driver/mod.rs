@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use futures::future::BoxFuture;
 use kinfolk_link::{Conn, Known, Misbehaviour, Peer, Received, Signal};
-use kinfolk_protocol::{Expected, Fault, Hello, Init, Kind, Limits, PanicInfo, Refusal};
+use kinfolk_protocol::{Expected, Fault, Hello, Init, InitFailed, Kind, Limits, PanicInfo, Ready, Refusal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -282,42 +282,12 @@ impl Driver {
 
     fn on_received(&mut self, received: Received) -> Option<Cue> {
         match received {
-            Received::Message { message, payload } => {
-                if let Some(letters) = &self.inbox.letters {
-                    // Its task ends only after this sender is gone.
-                    let _ = letters.send(Letter { message, payload });
-                }
-                None
-            }
+            Received::Ready(ready) => self.on_ready(ready),
+            Received::InitFailed(failed) => self.on_init_failed(failed),
+            Received::Drain => Some(self.out_of_place(Kind::Drain, "although only a parent may")),
             Received::Panicked(panic) => {
                 self.panic = Some(panic.clone());
                 self.shared.push(ChildEvent::Panicked(panic));
-                None
-            }
-            Received::Rejected { message, failure } => {
-                self.shared.push(ChildEvent::Rejected { message, failure });
-                None
-            }
-            Received::Ready(ready) if self.starting.is_some() => {
-                if let Some(conn) = self.shared.conn.get() {
-                    conn.welcome(ready.welcomed);
-                }
-                self.shared.set_ready();
-                // Whoever waited may have given up a moment ago; then it has also wished the child gone.
-                self.starting.take().map(|starting| starting.result.send(Ok(())));
-                Some(Cue::Ready)
-            }
-            Received::InitFailed(failed) if self.starting.is_some() => {
-                self.starting.as_mut()?.failure = Some(StartFailure::InitFailed(failed.fault));
-                Some(Cue::Failed)
-            }
-            Received::Ready(_) => Some(self.out_of_place(Kind::Ready, "twice, or after its initialization")),
-            Received::InitFailed(_) => Some(self.out_of_place(Kind::InitFailed, "after its initialization")),
-            Received::Drain => Some(self.out_of_place(Kind::Drain, "although only a parent may")),
-            Received::Call(asked) => {
-                if let Some(conn) = self.shared.conn.get() {
-                    self.handlers.call(&self.shared, conn, asked);
-                }
                 None
             }
             Received::Log(record) => {
@@ -325,11 +295,58 @@ impl Driver {
                 self.shared.push(ChildEvent::Log(record));
                 None
             }
+            Received::Rejected { message, failure } => {
+                self.shared.push(ChildEvent::Rejected { message, failure });
+                None
+            }
             Received::Stopped(call) => {
                 self.shared.pardon(call);
                 None
             }
+            // A child that was refused, or said itself that it will not become ready, has no business left.
+            _ if self.has_failed() => None,
+            Received::Message { message, payload } => {
+                if let Some(letters) = &self.inbox.letters {
+                    // Its task ends only after this sender is gone.
+                    let _ = letters.send(Letter { message, payload });
+                }
+                None
+            }
+            Received::Call(asked) => {
+                if let Some(conn) = self.shared.conn.get() {
+                    self.handlers.call(&self.shared, conn, asked);
+                }
+                None
+            }
             _ => None,
+        }
+    }
+
+    /// True once it is known that the child will not become ready.
+    fn has_failed(&self) -> bool {
+        self.starting.as_ref().is_some_and(|starting| starting.failure.is_some())
+    }
+
+    fn on_ready(&mut self, ready: Ready) -> Option<Cue> {
+        if self.has_failed() || self.starting.is_none() {
+            return Some(self.out_of_place(Kind::Ready, "twice, or after its initialization"));
+        }
+        if let Some(conn) = self.shared.conn.get() {
+            conn.welcome(ready.welcomed);
+        }
+        self.shared.set_ready();
+        // Whoever waited may have given up a moment ago; then it has also wished the child gone.
+        self.starting.take().map(|starting| starting.result.send(Ok(())));
+        Some(Cue::Ready)
+    }
+
+    fn on_init_failed(&mut self, failed: InitFailed) -> Option<Cue> {
+        match &mut self.starting {
+            Some(starting) if starting.failure.is_none() => {
+                starting.failure = Some(StartFailure::InitFailed(failed.fault));
+                Some(Cue::Failed)
+            }
+            _ => Some(self.out_of_place(Kind::InitFailed, "twice, or after its initialization")),
         }
     }
 
@@ -343,7 +360,8 @@ impl Driver {
         let cue = match &how {
             Disconnected::Misbehaved(misbehaviour) => {
                 if let Some(starting) = &mut self.starting {
-                    starting.failure = Some(StartFailure::Misbehaved(misbehaviour.clone()));
+                    // What came first says more: a refused child may do anything.
+                    starting.failure.get_or_insert_with(|| StartFailure::Misbehaved(misbehaviour.clone()));
                 }
                 self.link.transport().abort();
                 Cue::Misbehaved

@@ -137,11 +137,14 @@ impl Window {
 
     /// Half a window is worth a frame: seldom enough to cost nothing, early enough that a steady sender never waits.
     /// A sender that does wait has spent a whole window, so more than half of it is still to be taken: no deadlock.
-    pub(super) fn take(&mut self, bytes: u64) -> Option<Grant> {
-        self.taken.items += 1;
-        self.taken.bytes += bytes;
+    pub(super) fn due(&mut self) -> Option<Grant> {
         let due = self.taken.items >= self.window.div_ceil(2) || self.taken.bytes >= self.window_bytes.div_ceil(2);
         if due { self.rest() } else { None }
+    }
+
+    pub(super) fn take(&mut self, bytes: u64) {
+        self.taken.items += 1;
+        self.taken.bytes += bytes;
     }
 
     pub(super) fn rest(&mut self) -> Option<Grant> {

@@ -150,9 +150,14 @@ impl<W, J> Session<W, J> {
         taken.map_err(|()| Broken::NoItemCredit { call, items, bytes: item_bytes })
     }
 
-    /// The caller took an item of `call`: the credit to give back, once it is worth a frame.
-    pub fn item_taken(&mut self, call: CallId, bytes: u64) -> Option<Grant> {
-        self.outgoing.item_taken(call, bytes)
+    /// The caller took an item of `call`.
+    pub fn item_taken(&mut self, call: CallId, bytes: u64) {
+        self.outgoing.item_taken(call, bytes);
+    }
+
+    /// The credit to give back for items of `call`, once it is worth a frame. It counts as given.
+    pub fn item_grant(&mut self, call: CallId) -> Option<Grant> {
+        self.outgoing.item_grant(call)
     }
 
     /// We no longer wait for `call`: the waiter, if there was no answer yet. Its answer will count as late.
@@ -250,9 +255,14 @@ impl<W, J> Session<W, J> {
         if self.window.receive(bytes) { Ok(()) } else { Err(Broken::NoCredit { window, window_bytes }) }
     }
 
-    /// A one-way message of the peer's was taken from its queue: the credit to give back, once it is worth a frame.
-    pub fn taken(&mut self, bytes: u64) -> Option<Grant> {
-        self.window.take(bytes)
+    /// A one-way message of the peer's was taken from its queue.
+    pub fn taken(&mut self, bytes: u64) {
+        self.window.take(bytes);
+    }
+
+    /// The credit to give back for one-way messages, once it is worth a frame. It counts as given.
+    pub fn grant(&mut self) -> Option<Grant> {
+        self.window.due()
     }
 
     /// All credit that has not been given back yet, before we leave.

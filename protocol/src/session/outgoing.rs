@@ -1,7 +1,7 @@
 //! The calls we wait for: a slab whose slots carry a generation.
 
 use super::flow::{Grant, Window};
-use crate::frame::WHOLE;
+use crate::frame::SHORT;
 use crate::limits::Limits;
 use crate::name::CallId;
 
@@ -23,7 +23,7 @@ pub(super) enum Class {
 
 impl Class {
     pub(super) fn of(bytes: u64) -> Self {
-        if bytes > u64::from(WHOLE) { Self::Long } else { Self::Short }
+        if bytes > u64::from(SHORT) { Self::Long } else { Self::Short }
     }
 }
 
@@ -113,8 +113,14 @@ impl<W> Outgoing<W> {
         Some(if credit { Ok(Settled::Waiter(&mut open.waiter)) } else { Err(()) })
     }
 
-    pub(super) fn item_taken(&mut self, call: CallId, bytes: u64) -> Option<Grant> {
-        self.find(call)??.items.take(bytes)
+    pub(super) fn item_taken(&mut self, call: CallId, bytes: u64) {
+        if let Some(Some(open)) = self.find(call) {
+            open.items.take(bytes);
+        }
+    }
+
+    pub(super) fn item_grant(&mut self, call: CallId) -> Option<Grant> {
+        self.find(call)??.items.due()
     }
 
     /// Closes a call. `None` if it was never made.

@@ -4,7 +4,13 @@ mod joined;
 mod random;
 
 use super::*;
-use crate::frame::WHOLE;
+use crate::frame::{SHORT, WHOLE};
+
+/// A one-way message is taken; the credit that is due.
+fn taken<W, J>(session: &mut Session<W, J>, bytes: u64) -> Option<Grant> {
+    session.taken(bytes);
+    session.grant()
+}
 
 fn limits() -> Limits {
     Limits::default().max_in_flight(2).window(4, 100)
@@ -99,8 +105,8 @@ fn a_sender_stops_at_the_window_and_goes_on_with_the_credit() {
     }
     assert!(!sender.may_send());
     assert_eq!(receiver.received(1), Err(Broken::NoCredit { window: 4, window_bytes: 100 }));
-    assert_eq!(receiver.taken(1), None, "half a window is worth a frame, one message is not");
-    let grant = receiver.taken(1).expect("half a window");
+    assert_eq!(taken(&mut receiver, 1), None, "half a window is worth a frame, one message is not");
+    let grant = taken(&mut receiver, 1).expect("half a window");
     sender.credited(grant).unwrap();
     assert!(sender.may_send());
     assert_eq!(sender.untaken(), [Untaken { message: "m", count: 2 }]);
@@ -111,12 +117,12 @@ fn a_message_larger_than_the_window_passes_whatever_was_taken_before() {
     let (mut sender, mut receiver) = (session(), session());
     sender.send("small", 40);
     receiver.received(40).unwrap();
-    assert_eq!(receiver.taken(40), None, "below half: the credit is still out");
+    assert_eq!(taken(&mut receiver, 40), None, "below half: the credit is still out");
     assert!(sender.may_send(), "and yet a large one may follow");
     sender.send("large", 5_000);
     receiver.received(5_000).unwrap();
     assert!(!sender.may_send());
-    sender.credited(receiver.taken(5_000).expect("due by bytes")).unwrap();
+    sender.credited(taken(&mut receiver, 5_000).expect("due by bytes")).unwrap();
     assert!(sender.untaken().is_empty());
 }
 
@@ -168,13 +174,13 @@ fn windows_agree_under_any_interleaving() {
             } else if !held.is_empty() {
                 // Taken in any order: handlers and event subscribers take independently of each other.
                 let bytes = held.swap_remove(random(held.len() as u64) as usize);
-                if let Some(grant) = receiver.taken(bytes) {
+                if let Some(grant) = taken(&mut receiver, bytes) {
                     sender.credited(grant).expect("credit is only given for what was sent");
                 }
             }
         }
         for bytes in held.drain(..) {
-            if let Some(grant) = receiver.taken(bytes) {
+            if let Some(grant) = taken(&mut receiver, bytes) {
                 sender.credited(grant).unwrap();
             }
         }
@@ -185,7 +191,7 @@ fn windows_agree_under_any_interleaving() {
 #[test]
 fn long_calls_do_not_take_the_room_of_short_ones() {
     let mut ours = Session::<_, ()>::new(&limits().max_in_flight(9), &limits().max_in_flight(9));
-    let long = u64::from(WHOLE) + 1;
+    let long = u64::from(SHORT) + 1;
     ours.call(long, "long");
     assert!(!ours.may_call(long) && ours.may_call(1));
     ours.call(100, "short");
@@ -206,7 +212,10 @@ fn items_are_bounded_per_call_and_flow_again_with_credit() {
     assert_eq!(callee.item_room(call), ItemRoom::Full);
     let refused = caller.item(call, 10);
     assert_eq!(refused, Err(Broken::NoItemCredit { call, items: 2, bytes: 100 }), "the peer is held to it");
-    let grant = caller.item_taken(call, 10).unwrap();
+    let grant = {
+        caller.item_taken(call, 10);
+        caller.item_grant(call).unwrap()
+    };
     assert_eq!(callee.item_credited(call, grant), Ok(Some(&mut "job")));
     assert_eq!(callee.item_room(call), ItemRoom::Free);
     assert!(callee.item_credited(call, Grant { items: 9, bytes: 0 }).is_err());

@@ -1,10 +1,9 @@
 //! The order, the turns and the counting of what waits to be written.
 
-use kinfolk_protocol::{Flags, HEADER_LEN};
+use kinfolk_protocol::{Flags, HEADER_LEN, SHORT};
 
 use super::*;
 use crate::memory::Memory;
-use crate::writer::LONG;
 
 fn queue() -> Queue {
     Queue::new(Arc::new(Memory::pair(0).0))
@@ -45,7 +44,7 @@ fn the_order_survives_partial_writes_and_pushes_between_them() {
         let mut expected = Vec::new();
         let mut out = Vec::new();
         for round in 0..6_u8 {
-            let payload = vec![round; if round % 2 == 0 { 5 } else { LONG + 3 }];
+            let payload = vec![round; if round % 2 == 0 { 5 } else { SHORT as usize + 3 }];
             expected.extend_from_slice(&Header::control(Kind::Message, payload.len() as u32).encode());
             expected.extend_from_slice(&payload);
             push(&mut queue, &payload);
@@ -87,7 +86,7 @@ fn messages_take_no_room_from_calls_and_what_is_written_is_not_counted() {
 
 #[test]
 fn neither_a_large_nor_a_long_payload_is_copied() {
-    for (length, slice) in [(LONG + 1, 1), (WHOLE as usize + 1, 1)] {
+    for (length, slice) in [(SHORT as usize + 1, 1), (WHOLE as usize + 1, 1)] {
         let mut queue = queue();
         let mut payload = vec![3; length];
         let address = payload.as_ptr();

@@ -169,7 +169,8 @@ impl End {
             }
             21 => {
                 let bytes = step.take(&mut self.messages)?;
-                self.session.taken(bytes).map(Frame::Credit)
+                self.session.taken(bytes);
+                self.session.grant().map(Frame::Credit)
             }
             22 => self.session.last_grant().map(Frame::Credit),
             23 if step.size < 8 => {
@@ -206,17 +207,20 @@ impl End {
 
     fn take_item(&mut self, step: Step) -> Option<Frame> {
         let (call, bytes) = step.take(&mut self.items)?;
-        self.session.item_taken(call, bytes).map(|grant| Frame::ItemCredit(call, grant))
+        self.session.item_taken(call, bytes);
+        self.session.item_grant(call).map(|grant| Frame::ItemCredit(call, grant))
     }
 
     fn take_all(&mut self) -> Vec<Frame> {
         let (items, messages) = (std::mem::take(&mut self.items), std::mem::take(&mut self.messages));
         let mut sent = Vec::new();
         for (call, bytes) in items {
-            sent.extend(self.session.item_taken(call, bytes).map(|grant| Frame::ItemCredit(call, grant)));
+            self.session.item_taken(call, bytes);
+            sent.extend(self.session.item_grant(call).map(|grant| Frame::ItemCredit(call, grant)));
         }
         for bytes in messages {
-            sent.extend(self.session.taken(bytes).map(Frame::Credit));
+            self.session.taken(bytes);
+            sent.extend(self.session.grant().map(Frame::Credit));
         }
         // A side that has closed says nothing any more.
         if self.closed { Vec::new() } else { sent }
