@@ -57,7 +57,8 @@ impl<M: Message, S> Cx<M, S> {
     /// [`Limits::items`](kinfolk_protocol::Limits::items) of them have not been taken. They arrive in order, before the
     /// reply.
     ///
-    /// It returns nothing, since there is nothing to decide: when the caller has stopped waiting, the handler is dropped
+    /// It returns nothing, since there is nothing to decide: when the caller has stopped waiting, the handler is
+    /// dropped
     /// at its next `await`, this one included. An item that cannot be encoded ends the call as `BadReply`.
     ///
     /// # Cancel safety
@@ -77,7 +78,8 @@ impl<M: Message, S> Cx<M, S> {
 }
 
 impl<P: Protocol, M: Message<To = ToChild<P>>, S> Cx<M, S> {
-    /// The parent. Calls made by this handle are made on behalf of this one: the parent's handlers can tell for which of
+    /// The parent. Calls made by this handle are made on behalf of this one: the parent's handlers can tell for which
+    /// of
     /// its calls, and they end by its deadline.
     #[must_use]
     pub fn parent(&self) -> ParentHandle<P> {
@@ -160,7 +162,8 @@ impl<M, S> Job<M, S> {
 }
 
 impl<M: Message, S> Job<M, S> {
-    /// Sends progress, or an item of a stream, blocking while [`Limits::items`](kinfolk_protocol::Limits::items) of them
+    /// Sends progress, or an item of a stream, blocking while [`Limits::items`](kinfolk_protocol::Limits::items) of
+    /// them
     /// have not been taken.
     ///
     /// # Errors

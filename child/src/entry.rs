@@ -82,7 +82,8 @@ where
     result.map_or_else(|panic| resume_unwind(panic), ExitCode::from)
 }
 
-/// [`main`] for a child that is no process of its own: what `kinfolk::testing::in_process` is made of. Blocks the thread
+/// [`main`] for a child that is no process of its own: what `kinfolk::testing::in_process` is made of. Blocks the
+/// thread
 /// it is called on until the worker has ended, or `end` has resolved, which drops it and its handlers. Returns what
 /// `main` would have; 137, as a shell says of SIGKILL, if `end` came first.
 #[must_use]

@@ -46,7 +46,8 @@ struct Team {
     digest: Child<Digest>,
     squeeze: Child<Squeeze>,
     count: Child<Count>,
-    /// Threads of each child. Every one of them may have all processors: which work is the hardest depends on the files.
+    /// Threads of each child. Every one of them may have all processors: which work is the hardest depends on the
+    /// files.
     threads: usize,
 }
 

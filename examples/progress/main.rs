@@ -1,6 +1,7 @@
 //! A long computation in a child: progress on a bar, and a cancel that the child cleans up after.
 //!
-//! The child counts primes on a thread of its own and writes a table as it goes, into a file that gets its name only when
+//! The child counts primes on a thread of its own and writes a table as it goes, into a file that gets its name only
+//! when
 //! it is whole. Ctrl-C cancels: the child takes the unfinished file away, says so, and is there for the next call.
 //!
 //! ```text

@@ -1,4 +1,5 @@
-//! A handler at work: decoding, the program's code, the answer. All three run code of the program's, so a panic in any of
+//! A handler at work: decoding, the program's code, the answer. All three run code of the program's, so a panic in
+//! any of
 //! them becomes a failure of this message alone.
 
 use std::any::Any;

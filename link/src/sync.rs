@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks a mutex. No user code runs under any lock of kinfolk's, so a poisoned one only says that another thread is
-/// being unwound for a reason of its own: the value is whole.
+/// Locks a mutex. No code of the program's runs under any lock of kinfolk's but its executor's wakers, so a poisoned one
+/// only says that another thread is being unwound for a reason of its own: the value is whole.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

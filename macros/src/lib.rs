@@ -133,7 +133,8 @@ pub fn derive_message(input: TokenStream) -> TokenStream {
 /// ```
 ///
 /// These read `Timed { value: String, millis: u64 }` and
-/// `Found { Nothing, One(String), #[rename = "lots"] Many { names: [String] } }`. The name of a type is there for people
+/// `Found { Nothing, One(String), #[rename = "lots"] Many { names: [String] } }`. The name of a type is there for
+/// people
 /// and does not count, all else does. A generic type needs shapes for its parameters.
 ///
 /// What serde is told counts as far as it decides which bytes are written:

@@ -77,7 +77,8 @@ impl<M: Message> Cx<M> {
 
 impl<P: Protocol, M: Message<To = ToParent<P>>> Cx<M> {
     /// The child the message came from. A handler that waits for its end (`shutdown`, `kill`, `wait`) waits for
-    /// itself, for one grace: leave that to another task. The same holds for a call to a child that is not ready yet: it
+    /// itself, for one grace: leave that to another task. The same holds for a call to a child that is not ready yet:
+    /// it
     /// is answered once the child is, which may be waiting for this handler.
     #[must_use]
     pub fn child(&self) -> Child<P> {

@@ -1,4 +1,5 @@
-//! The events of one child in their one order, for any number of readers. Each begins with the first lifecycle event, and
+//! The events of one child in their one order, for any number of readers. Each begins with the first lifecycle event,
+//! and
 //! with whatever else not every reader before it has seen.
 //!
 //! Lifecycle events are kept for ever: there are four. Output and errors are kept within a bound and lost to a reader

@@ -10,7 +10,8 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The longest message, in bytes. Too low: large ones are refused where they are sent. Too high: a message may claim
+    /// The longest message, in bytes. Too low: large ones are refused where they are sent. Too high: a message may
+    /// claim
     /// that much memory here, and up to 16 may be under way at once. Default: 128 MiB.
     pub max_message: u32,
     /// Calls that may wait for an answer at once. Too low: callers queue. Too high: a stuck peer holds memory.
@@ -20,7 +21,8 @@ pub struct Limits {
     /// hand-over. Too high: a slow handler holds memory. Default: 1,024.
     pub window: u32,
     /// Bytes that the payloads of those calls may hold together, of those up to 8 KiB and of longer ones each, so that
-    /// large calls do not hold up small ones; and those of the one-way messages likewise. The last one let in may exceed
+    /// large calls do not hold up small ones; and those of the one-way messages likewise. The last one let in may
+    /// exceed
     /// it, or a message longer than the window could never be sent. Too low: large messages go one by one. Too high: a
     /// stuck peer holds memory. Default: 16 MiB.
     pub window_bytes: u64,

@@ -1,4 +1,5 @@
-//! With the feature `tracing`: spans on both sides of a call, joined by what travels with it; a child's log at its parent.
+//! With the feature `tracing`: spans on both sides of a call, joined by what travels with it; a child's log at its
+//! parent.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,10 +1,10 @@
 //! A child that breaks the protocol ends, and nobody else notices.
 
 use kinfolk::Misbehaviour;
-use kinfolk::parent::{ChildEvent, Disconnected, EndedBy, Parent, Why};
+use kinfolk::parent::{ChildEvent, Disconnected, EndedBy, Parent, StartError, Why};
 use kinfolk_tests::{Begin, Echo};
 
-use crate::support::{raw, within, worker};
+use crate::support::{failing, raw, within, worker};
 
 use futures::StreamExt;
 
@@ -27,6 +27,14 @@ async fn caught(fault: &str) -> Misbehaviour {
     assert_eq!(within(child.wait()).await.ended_by, EndedBy::Us(Why::Misbehaved), "{fault}");
     assert_eq!(within(good.request(Echo(5))).await.unwrap(), 5, "{fault}: nobody else notices");
     misbehaviour
+}
+
+#[tokio::test]
+async fn a_child_that_was_refused_or_has_failed_cannot_become_ready() {
+    let (error, text) = failing(raw("refused-and-ready")).await;
+    assert!(matches!(error, StartError::Refused { .. }), "{text}");
+    let (error, text) = failing(raw("failed-and-ready")).await;
+    assert!(matches!(error, StartError::InitFailed { .. }), "{text}");
 }
 
 #[tokio::test]

@@ -7,10 +7,10 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 
 use kinfolk_protocol::{
-    CallId, Flags, HEADER_LEN, Header, Hello, Kind, Limits, MessageId, PREAMBLE, PREAMBLE_LEN, Ready, Token, WHOLE,
-    Welcomed,
+    CallId, Fault, Flags, HEADER_LEN, Header, Hello, InitFailed, Kind, Limits, MessageId, PREAMBLE, PREAMBLE_LEN,
+    Protocol, Ready, Token, WHOLE, Welcomed,
 };
-use kinfolk_tests::Drill;
+use kinfolk_tests::{Drill, LaterDrill};
 
 fn main() -> io::Result<()> {
     let mut link = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
@@ -24,6 +24,7 @@ fn main() -> io::Result<()> {
         "hello-exit" => return link.write_all(&hello()),
         "close-at-once" => link.shutdown(std::net::Shutdown::Both)?,
         "ready-first" => link.write_all(&[PREAMBLE.to_vec(), frame(Kind::Ready, b"\0\0\0\0")].concat())?,
+        "refused-and-ready" => link.write_all(&[hello_of::<LaterDrill>(), ready()].concat())?,
         "bad-hello" => link.write_all(&[PREAMBLE.to_vec(), frame(Kind::Hello, b"short")].concat())?,
         _ => return misbehave_later(link, &fault),
     }
@@ -37,6 +38,10 @@ fn misbehave_later(mut link: UnixStream, fault: &str) -> io::Result<()> {
     read_frame(&mut link)?;
     if fault == "half-ready" {
         return link.write_all(&ready()[..HEADER_LEN + 3]);
+    }
+    if fault == "failed-and-ready" {
+        link.write_all(&[init_failed(), ready()].concat())?;
+        sleep_for_ever()
     }
     link.write_all(&ready())?;
     match fault {
@@ -164,7 +169,15 @@ fn sleep_for_ever() -> ! {
 }
 
 fn hello() -> Vec<u8> {
-    let hello = Hello::of::<Drill>(std::process::id(), Token::NONE, Limits::default());
+    hello_of::<Drill>()
+}
+
+fn init_failed() -> Vec<u8> {
+    frame(Kind::InitFailed, &InitFailed { fault: Fault::new("it was to fail") }.encode())
+}
+
+fn hello_of<P: Protocol>() -> Vec<u8> {
+    let hello = Hello::of::<P>(std::process::id(), Token::NONE, Limits::default());
     [PREAMBLE.to_vec(), frame(Kind::Hello, &hello.encode())].concat()
 }
 

@@ -235,7 +235,8 @@ pub struct Feed(pub u64);
 #[message(to_parent = Relay, reply = u64)]
 pub struct BounceBack(pub u64);
 
-/// Answered with its bytes, which have been to the parent and back as [`Hoist`], one [`Tight`] progress value on the way.
+/// Answered with its bytes, which have been to the parent and back as [`Hoist`], one [`Tight`] progress value on the
+/// way.
 #[derive(Debug, Clone, Serialize, Deserialize, Message)]
 #[message(to_child = Tight, reply = ByteBuf, progress = ByteBuf, opaque(reply, progress))]
 pub struct Haul(#[message(opaque)] pub ByteBuf);

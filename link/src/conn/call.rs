@@ -102,7 +102,8 @@ impl Conn {
         lock(&self.state).session.waiter(call).map(|waiter| (waiter.name, waiter.tag))
     }
 
-    /// We no longer wait: the peer is told, and a late answer is thrown away. How far the call had come, unless there is
+    /// We no longer wait: the peer is told, and a late answer is thrown away. How far the call had come, unless there
+    /// is
     /// an answer. `told` runs before the peer can know, and only if a handler of its may be at work.
     fn abandon(&self, call: CallId, report: bool, told: impl FnOnce(CallId)) -> Option<Delivery> {
         let mut state = lock(&self.state);

@@ -113,6 +113,13 @@ impl Conn {
                 state.senders.wake_first();
                 Ok(Received::Handled)
             }
+            _ => Self::told(&header, payload),
+        }
+    }
+
+    /// What one runtime tells the other.
+    fn told(header: &Header, payload: Bytes) -> Result<Received, Misbehaviour> {
+        match header.kind {
             Kind::Drain => Ok(Received::Drain),
             Kind::Ready => Ok(Received::Ready(Ready::decode(&payload)?)),
             Kind::InitFailed => Ok(Received::InitFailed(InitFailed::decode(&payload)?)),

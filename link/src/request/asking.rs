@@ -114,7 +114,8 @@ impl<M: Message, C: Caller> Asking<M, C> {
         if let Err(end) = self.begin(cx) {
             return Poll::Ready(Some(Err(self.fail(end))));
         }
-        // First, or items that never pause would keep a deadline from being seen. What came with the end in time is read.
+        // First, or items that never pause would keep a deadline from being seen. What came with the end in time is
+        // read.
         let open = matches!(&self.stage, Stage::Calling(calling) if !calling.is_answered());
         if open {
             if let Poll::Ready(end) = self.poll_stop(cx) {

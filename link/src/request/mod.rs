@@ -121,7 +121,8 @@ impl<M: Message<Contract: Answered>, C: Caller> Request<'static, M, C> {
 }
 
 impl<'a, M: Message, C: Caller> Request<'a, M, C> {
-    /// Ends the call as `Deadline` if there is no answer within `limit` of the first poll, whatever the other side does;
+    /// Ends the call as `Deadline` if there is no answer within `limit` of the first poll, whatever the other side
+    /// does;
     /// it is told that nobody waits any more. The time that is left travels with the call: the handler sees it as
     /// `cx.deadline()`, and calls the handler makes end by then. Within a handler the deadline of its own call holds if
     /// it is earlier. Without any, a call is bounded by its child's life.

@@ -3,7 +3,8 @@
 //! is either begun or not, and both sides know.
 //!
 //! One 64-bit entry per slot of the call table, after a head of one cache line. Entries are only ever touched as
-//! atomics. The memory is sealed against shrinking, so that no access is ever beyond its end, whatever the other side does.
+//! atomics. The memory is sealed against shrinking, so that no access is ever beyond its end, whatever the other side
+//! does.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -110,7 +111,8 @@ impl Board {
 
     fn word(&self, at: usize) -> &AtomicU64 {
         assert!(at < HEAD + self.slots, "a place beyond the board");
-        // SAFETY: within the mapping, aligned since mappings are, and only ever accessed as an atomic by both sides; the
+        // SAFETY: within the mapping, aligned since mappings are, and only ever accessed as an atomic by both sides;
+        // the
         // seals keep the memory there.
         unsafe { self.words.add(at).as_ref() }
     }

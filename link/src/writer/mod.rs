@@ -1,5 +1,6 @@
 //! Frames into a stream of bytes: tried at once where that helps latency, otherwise everything queued in one write.
 
+mod batch;
 mod long;
 mod queue;
 
@@ -13,9 +14,10 @@ use kinfolk_protocol::{Header, SHORT};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
+use self::batch::Batch;
 pub(crate) use self::long::{GivenUp, Order};
 pub(crate) use self::queue::Mark;
-use self::queue::{Batch, Queue};
+use self::queue::Queue;
 use crate::sync::lock;
 use crate::transport::Transport;
 
@@ -93,7 +95,8 @@ impl Writer {
         lock(&self.queue).push(header, front, payload)
     }
 
-    /// Gives up the long payload of this order, if there is one that has not left whole, and what of its order waits for
+    /// Gives up the long payload of this order, if there is one that has not left whole, and what of its order waits
+    /// for
     /// it. True if there was.
     pub(crate) fn give_up(&self, order: Order) -> bool {
         let mut queue = lock(&self.queue);

@@ -1,23 +1,14 @@
 //! What waits to be written, as the fewest buffers that hold it.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use kinfolk_protocol::{Header, Kind, PREAMBLE, WHOLE};
 
+use super::batch::{BATCH, Batch, FULL_BUFFER, LONGS, Piece};
 use super::is_long;
 use super::long::{Chunk, Follower, GivenUp, Longs, Order};
-use crate::scratch::recycle;
 use crate::transport::Transport;
-
-/// A shared buffer takes no more frames from this size on.
-const FULL_BUFFER: usize = 64 * 1024;
-/// Buffers handed to one system call, of short frames.
-const BATCH: usize = 8;
-/// Those of long ones on top, two each.
-const LONGS: usize = 16;
 
 /// Short frames in the order they were pushed, and long ones in chunks behind them. One flusher at a time takes buffers
 /// out, writes them without holding the lock, and puts back what was not written.
@@ -81,86 +72,6 @@ struct Waiting {
     end: u64,
     length: usize,
     gated: bool,
-}
-
-/// Bytes to write.
-#[derive(Debug)]
-enum Piece {
-    /// Headers and short payloads.
-    Frames(Vec<u8>),
-    /// A part of a long payload.
-    Part(Bytes),
-}
-
-impl Piece {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Frames(buffer) => buffer,
-            Self::Part(part) => part,
-        }
-    }
-
-    /// The length of a part.
-    fn long(&self) -> Option<usize> {
-        match self {
-            Self::Frames(_) => None,
-            Self::Part(part) => Some(part.len()),
-        }
-    }
-}
-
-/// Buffers taken out to be written.
-#[derive(Debug)]
-pub(super) struct Batch {
-    transport: Arc<dyn Transport>,
-    buffers: VecDeque<Piece>,
-    offset: usize,
-}
-
-impl Batch {
-    pub(super) fn transport(&self) -> Arc<dyn Transport> {
-        Arc::clone(&self.transport)
-    }
-
-    pub(super) fn len(&self) -> u64 {
-        self.buffers.iter().map(|piece| piece.bytes().len() as u64).sum::<u64>() - self.offset as u64
-    }
-
-    /// Calls `write` with the buffers' remaining bytes.
-    pub(super) fn with_slices<T>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> T) -> T {
-        let mut slices = [IoSlice::new(&[]); BATCH + LONGS + 2];
-        let mut count = 0;
-        for (slice, piece) in slices.iter_mut().zip(&self.buffers) {
-            let bytes = piece.bytes();
-            *slice = IoSlice::new(if count == 0 { &bytes[self.offset..] } else { bytes });
-            count += 1;
-        }
-        write(&slices[..count])
-    }
-
-    /// Drops what was written; true if nothing is left.
-    fn advance(&mut self, mut written: usize, spare: &mut Vec<u8>) -> bool {
-        while let Some(first) = self.buffers.front() {
-            let left = first.bytes().len() - self.offset;
-            if written < left {
-                self.offset += written;
-                return false;
-            }
-            written -= left;
-            self.offset = 0;
-            match self.buffers.pop_front() {
-                Some(Piece::Frames(mut done)) if done.capacity() <= 2 * FULL_BUFFER => {
-                    done.clear();
-                    *spare = done;
-                }
-                Some(Piece::Frames(done)) => recycle(done),
-                // The last part of a long payload: its memory is for the next message of this thread.
-                Some(Piece::Part(part)) if part.is_unique() => recycle(Vec::from(part)),
-                _ => {}
-            }
-        }
-        true
-    }
 }
 
 impl Queue {
@@ -252,7 +163,8 @@ impl Queue {
         self.ordered += PREAMBLE.len() as u64;
     }
 
-    /// Gives up the long payload of this order and what of its order waits for it. The peer is told if it has seen some.
+    /// Gives up the long payload of this order and what of its order waits for it. The peer is told if it has seen
+    /// some.
     pub(super) fn give_up(&mut self, order: Order) -> GivenUp {
         let before = self.longs.bytes();
         let given_up = self.longs.give_up(order);
@@ -395,7 +307,8 @@ impl Queue {
         self.bytes
     }
 
-    /// True if the frame may have left whole: it was written, or handed to the system call that is under way. Also after
+    /// True if the frame may have left whole: it was written, or handed to the system call that is under way. Also
+    /// after
     /// [`close`](Self::close), for what was pushed before.
     pub(super) fn has_left(&self, mark: Mark) -> bool {
         let reached = self.written + self.in_write;

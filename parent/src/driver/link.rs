@@ -108,7 +108,8 @@ impl LinkSide {
     /// What has arrived, without waiting: the process has ended.
     pub(super) fn try_next(&mut self) -> Option<LinkEvent> {
         match self.stage {
-            // A preamble that came was read, since reading is the first thing done: its hello cannot be there without it.
+            // A preamble that came was read, since reading is the first thing done: its hello cannot be there without
+            // it.
             Stage::Fresh | Stage::Waiting | Stage::Over => None,
             Stage::Introduced(_) => Some(self.take(Ok(None))),
             Stage::Greeted | Stage::Open(_) => match self.reader.try_next() {

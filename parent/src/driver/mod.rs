@@ -6,6 +6,7 @@
 mod ending;
 mod link;
 mod outputs;
+mod received;
 mod waits;
 
 use std::io;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::future::BoxFuture;
-use kinfolk_link::{Conn, Known, Misbehaviour, Peer, Received, Signal};
-use kinfolk_protocol::{Expected, Fault, Hello, Init, InitFailed, Kind, Limits, PanicInfo, Ready, Refusal};
+use kinfolk_link::{Conn, Known, Misbehaviour, Peer, Signal};
+use kinfolk_protocol::{Expected, Fault, Hello, Init, Kind, Limits, PanicInfo, Refusal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -29,7 +30,6 @@ use crate::lifecycle::{Action, Cue, Lifecycle, Patience};
 use crate::process::Process;
 use crate::report::Why;
 use crate::shared::{Shared, Wish};
-use crate::trace::child_logged;
 
 /// A link and a process that have found each other.
 pub(crate) struct Joined {
@@ -278,81 +278,6 @@ impl Driver {
         // The link opens once, so the place is free.
         let _ = self.shared.conn.set(conn);
         Some(Cue::Hello)
-    }
-
-    fn on_received(&mut self, received: Received) -> Option<Cue> {
-        match received {
-            Received::Ready(ready) => self.on_ready(ready),
-            Received::InitFailed(failed) => self.on_init_failed(failed),
-            Received::Drain => Some(self.out_of_place(Kind::Drain, "although only a parent may")),
-            Received::Panicked(panic) => {
-                self.panic = Some(panic.clone());
-                self.shared.push(ChildEvent::Panicked(panic));
-                None
-            }
-            Received::Log(record) => {
-                child_logged(&self.shared.name, &record);
-                self.shared.push(ChildEvent::Log(record));
-                None
-            }
-            Received::Rejected { message, failure } => {
-                self.shared.push(ChildEvent::Rejected { message, failure });
-                None
-            }
-            Received::Stopped(call) => {
-                self.shared.pardon(call);
-                None
-            }
-            // A child that was refused, or said itself that it will not become ready, has no business left.
-            _ if self.has_failed() => None,
-            Received::Message { message, payload } => {
-                if let Some(letters) = &self.inbox.letters {
-                    // Its task ends only after this sender is gone.
-                    let _ = letters.send(Letter { message, payload });
-                }
-                None
-            }
-            Received::Call(asked) => {
-                if let Some(conn) = self.shared.conn.get() {
-                    self.handlers.call(&self.shared, conn, asked);
-                }
-                None
-            }
-            _ => None,
-        }
-    }
-
-    /// True once it is known that the child will not become ready.
-    fn has_failed(&self) -> bool {
-        self.starting.as_ref().is_some_and(|starting| starting.failure.is_some())
-    }
-
-    fn on_ready(&mut self, ready: Ready) -> Option<Cue> {
-        if self.has_failed() || self.starting.is_none() {
-            return Some(self.out_of_place(Kind::Ready, "twice, or after its initialization"));
-        }
-        if let Some(conn) = self.shared.conn.get() {
-            conn.welcome(ready.welcomed);
-        }
-        self.shared.set_ready();
-        // Whoever waited may have given up a moment ago; then it has also wished the child gone.
-        self.starting.take().map(|starting| starting.result.send(Ok(())));
-        Some(Cue::Ready)
-    }
-
-    fn on_init_failed(&mut self, failed: InitFailed) -> Option<Cue> {
-        match &mut self.starting {
-            Some(starting) if starting.failure.is_none() => {
-                starting.failure = Some(StartFailure::InitFailed(failed.fault));
-                Some(Cue::Failed)
-            }
-            _ => Some(self.out_of_place(Kind::InitFailed, "twice, or after its initialization")),
-        }
-    }
-
-    fn out_of_place(&mut self, kind: Kind, when: &'static str) -> Cue {
-        self.link.close();
-        self.on_link_end(Disconnected::Misbehaved(Misbehaviour::OutOfPlace { kind, when }))
     }
 
     fn on_link_end(&mut self, how: Disconnected) -> Cue {

@@ -3,7 +3,8 @@
 use kinfolk_protocol::{ChildName, LogLevel, LogRecord};
 use tracing::{debug, error, info, trace, warn};
 
-/// Says once more what a child said. Its target and fields cannot become ours, which are fixed when we are compiled: they
+/// Says once more what a child said. Its target and fields cannot become ours, which are fixed when we are compiled:
+/// they
 /// are fields of this event.
 pub(crate) fn child_logged(child: &ChildName, record: &LogRecord) {
     let LogRecord { level, target: from, message, fields, missed, .. } = record;

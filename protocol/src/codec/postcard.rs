@@ -9,7 +9,8 @@ use super::{Codec, CodecError};
 
 /// Postcard's format: little-endian, integers of variable length, nothing that describes itself.
 ///
-/// As small and fast as `Bincode`, from a crate that is kept up, with a [written wire specification][spec] that is stable since 1.0. For protocols whose
+/// As small and fast as `Bincode`, from a crate that is kept up, with a [written wire specification][spec] that is
+/// stable since 1.0. For protocols whose
 /// dependencies must carry no advisory.
 ///
 /// Attributes that need a format which describes itself (`flatten`, `untagged`, `tag`, `skip_serializing_if`) do not

@@ -26,7 +26,8 @@ pub(crate) struct Options {
     /// How long one measurement takes, in milliseconds.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     ms: u64,
-    /// Only these, separated by commas: lat, pipe64, pipe1024, oneway, big1m-ack, big64m-ack, fair, spawn; also pipe<N> for
+    /// Only these, separated by commas: lat, pipe64, pipe1024, oneway, big1m-ack, big64m-ack, fair, spawn; also
+    /// pipe<N> for
     /// any N, big1m-echo, big64m-echo.
     #[arg(long, value_delimiter = ',', value_parser = scenario)]
     only: Vec<Scenario>,

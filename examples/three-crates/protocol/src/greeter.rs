@@ -17,7 +17,8 @@ impl Protocol for Greeter {
 /// What the greeter must know before it can greet anybody.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct GreeterInit {
-    /// A language code as in `LANG`: `de`, or `de_AT.UTF-8`. The greeter does not start with one that it does not speak.
+    /// A language code as in `LANG`: `de`, or `de_AT.UTF-8`. The greeter does not start with one that it does not
+    /// speak.
     pub language: String,
 }
 

@@ -1,7 +1,8 @@
 //! Limits on what a value may cost to decode, the same for every codec.
 //!
 //! Neither bincode nor postcard knows how deep a type of the user's nests, so a few thousand hostile bytes would
-//! overflow the stack; and elements without bytes, as of a `Vec<()>`, are bounded by nothing they have. Everything serde
+//! overflow the stack; and elements without bytes, as of a `Vec<()>`, are bounded by nothing they have. Everything
+//! serde
 //! hands from a deserializer to a type and back is therefore wrapped in a [`Bounded`], which counts and otherwise
 //! passes on what it is given: the deserializer here, visitors in `visitor.rs`, what visitors read from in `access.rs`.
 
