@@ -10,7 +10,7 @@ use crate::stats::percentile;
 /// Bytes of a small call, and of its answer.
 pub(crate) const CALL: usize = 100;
 /// Bytes of an item of the stream.
-pub(crate) const ITEM: usize = 60 << 10;
+pub(crate) const ITEM: usize = 32 << 10;
 
 /// Whether calls are made while a stream is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,7 +22,7 @@ pub struct Pace {
     pub warm_up: Duration,
     /// Children started one after the other for the spawn scenario.
     pub spawns: usize,
-    /// Items of 1 MiB that are streamed. Too few: their rate jumps. Too many: a round takes long.
+    /// Items that are streamed. Too few: their rate jumps. Too many: a round takes long.
     pub items: usize,
     /// How long a child idles before its memory is read.
     pub idle: Duration,

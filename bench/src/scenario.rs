@@ -13,7 +13,7 @@ pub enum Scenario {
     Upload(usize),
     /// A payload of so many MiB there and the same back.
     Echo(usize),
-    /// Calls of 100 bytes beside a stream of 1 GiB, in items of 1 MiB, from the child.
+    /// Calls of 100 bytes beside a stream of 1 GiB, in items of 32 KiB, from the child.
     Fairness,
     /// From the spawn to the first reply, then the memory of that child once it idles.
     Spawn,

@@ -191,7 +191,7 @@ impl Lanes {
     fn take(&mut self, operation: Operation, payload: &[u8]) {
         match (operation, payload.first_chunk()) {
             (Operation::Stream, Some(items)) => {
-                self.chunks += u32::from_le_bytes(*items) as usize * (ITEM / CHUNK);
+                self.chunks += u32::from_le_bytes(*items) as usize * ITEM / CHUNK;
             }
             _ => {
                 self.short.extend_from_slice(&header(payload.len(), Operation::Echo));
