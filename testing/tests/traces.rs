@@ -64,10 +64,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Spans {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _: Context<'_, S>) {
         let mut fields = Fields::new();
         attributes.record(&mut Collect(&mut fields));
-        self.0.lock().unwrap().insert(id.into_u64(), (attributes.metadata().name(), fields));
+        self.0
+            .lock()
+            .expect("no test panics with the lock")
+            .insert(id.into_u64(), (attributes.metadata().name(), fields));
     }
     fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
-        if let Some((_, fields)) = self.0.lock().unwrap().get_mut(&id.into_u64()) {
+        if let Some((_, fields)) = self.0.lock().expect("no test panics with the lock").get_mut(&id.into_u64()) {
             values.record(&mut Collect(fields));
         }
     }
@@ -76,7 +79,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Spans {
 
 impl Spans {
     fn named(&self, name: &str, method: &str) -> Fields {
-        let all = self.0.lock().unwrap();
+        let all = self.0.lock().expect("no test panics with the lock");
         let mut found = all.values().filter(|(known, fields)| *known == name && fields["rpc.method"] == method);
         found.next().unwrap_or_else(|| panic!("no {name} of {method} in {all:?}")).1.clone()
     }
