@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_short_answer_goes_before_a_chunk_and_never_into_one() {
         let mut lanes = Lanes::new();
-        lanes.take(Operation::Stream, &1_u32.to_le_bytes());
+        lanes.take(Operation::Stream, &((16 * CHUNK / ITEM) as u32).to_le_bytes());
         assert_eq!(lanes.chunks, 16);
         lanes.wrote(10);
         lanes.take(Operation::Echo, &[7; CALL]);
