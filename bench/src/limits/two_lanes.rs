@@ -92,7 +92,7 @@ impl Streamer for TwoLanes {
         let mut ask = header(4, Operation::Stream).to_vec();
         ask.extend_from_slice(&u32::try_from(items)?.to_le_bytes());
         self.stream.write_all(&ask)?;
-        let mut missing = items * ITEM;
+        let mut missing = chunks(items) * CHUNK;
         let mut calls = Vec::with_capacity(1 << 18);
         let mut open = None;
         while missing > 0 {
@@ -191,7 +191,7 @@ impl Lanes {
     fn take(&mut self, operation: Operation, payload: &[u8]) {
         match (operation, payload.first_chunk()) {
             (Operation::Stream, Some(items)) => {
-                self.chunks += u32::from_le_bytes(*items) as usize * ITEM / CHUNK;
+                self.chunks += chunks(u32::from_le_bytes(*items) as usize);
             }
             _ => {
                 self.short.extend_from_slice(&header(payload.len(), Operation::Echo));
@@ -247,6 +247,11 @@ pub(super) fn serve(mut stream: UnixStream) -> io::Result<()> {
         }
         lanes.write(&mut stream)?;
     }
+}
+
+/// How many hold so many items.
+fn chunks(items: usize) -> usize {
+    (items * ITEM).div_ceil(CHUNK)
 }
 
 fn wait(stream: &UnixStream, interest: PollFlags) -> io::Result<PollFlags> {
