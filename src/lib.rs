@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub use kinfolk_link::{
-    CancelMode, Delivery, Misbehaviour, Peer, SendCause, SendError, Sending, ShapeMismatch, Signal, Usage,
+    Atom, BlobBuilder, CancelMode, Delivery, Misbehaviour, Peer, Region, SendCause, SendError, Sending, ShapeMismatch,
+    Signal, Usage,
 };
 #[cfg(feature = "bincode")]
 pub use kinfolk_protocol::Bincode;
@@ -11,10 +12,10 @@ pub use kinfolk_protocol::Json;
 #[cfg(feature = "postcard")]
 pub use kinfolk_protocol::Postcard;
 pub use kinfolk_protocol::{
-    Answer, Answered, Broken, Call, Cancelled, ChildName, Codec, CodecError, Contract, Direction, ErrorOf, Failure,
-    Fault, FrameError, Limits, LimitsError, LogLevel, LogRecord, Message, MessageId, NameError, Never, OneWay, Outline,
-    PanicInfo, Payload, Progress, Protocol, Refusal, Reply, Shape, Sketch, Streamed, Streaming, ToChild, ToParent,
-    Towards, Unanswered, Untaken, Version, WireError,
+    Answer, Answered, Blob, Broken, BrokenLoan, Call, Cancelled, ChildName, Codec, CodecError, Contract, Direction,
+    ErrorOf, Failure, Fault, FrameError, Handle, Limits, LimitsError, LogLevel, LogRecord, Message, MessageId,
+    NameError, Nature, Never, OneWay, Outline, PanicInfo, Payload, Progress, Protocol, Refusal, Reply, Shape, Sketch,
+    Streamed, Streaming, ToChild, ToParent, Towards, Transfer, Unanswered, Untaken, Version, WireError,
 };
 
 #[cfg(all(feature = "macros", feature = "child"))]

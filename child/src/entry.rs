@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use kinfolk_link::{CONNECT_VARIABLE, Conn, Peer, ROLE_VARIABLE, Reader, Socket, Transport, is_waiting};
+use kinfolk_link::{CONNECT_VARIABLE, Conn, Peer, ROLE_VARIABLE, Reader, Socket, Transport, Trust, is_waiting};
 use kinfolk_protocol::{Codec, Fault, InitFailed, Kind, Protocol};
 use tokio::time::timeout;
 
@@ -157,7 +157,7 @@ where
         Err(error) => return Ok(complain(&Fault::from(error).context("setting up the link"))),
     };
     let reader = Reader::new(Arc::clone(&transport), ours.max_message);
-    let conn = Arc::new(Conn::new(transport, Peer::Parent, &ours, &theirs));
+    let conn = Arc::new(Conn::new(transport, Peer::Parent, Trust::Trusted, &ours, &theirs));
     conn.welcome(welcomed);
     if let Some(board) = board {
         // Without it, starts are reported by frames.
@@ -190,7 +190,7 @@ async fn leave(runtime: &Runtime, result: &std::thread::Result<Result>) {
             Ok(Err(fault)) => fault.clone(),
             Err(panic) => Fault::new(format!("it panicked: {}", panics::caught(&**panic))),
         };
-        runtime.conn.control(Kind::InitFailed, &mut InitFailed { fault }.encode());
+        runtime.conn.control(Kind::InitFailed, InitFailed { fault }.encode());
     }
     runtime.conn.last_grant();
     runtime.conn.close();

@@ -5,10 +5,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use kinfolk_link::{CONNECT_VARIABLE, claim, connect, receive_with_descriptor, set_process_name, waiting_role};
+use kinfolk_link::{
+    Arrived, CONNECT_VARIABLE, Passed, arrival, claim, connect, receive_blocking, set_process_name, waiting_role,
+};
 use kinfolk_protocol::{
-    ChildName, Codec, CodecError, FrameError, HEADER_LEN, Header, Hello, Init, Kind, Limits, NameError, PREAMBLE,
-    PREAMBLE_LEN, Protocol, Token, Welcomed, WireError, check_preamble,
+    Arrival, ChildName, CodecError, Entry, FrameError, HEADER_LEN, Header, Hello, Init, Kind, Limits, NameError,
+    PREAMBLE, Protocol, Table, Token, Welcomed, WireError, check_preamble,
 };
 use thiserror::Error;
 
@@ -77,9 +79,10 @@ pub(crate) fn pass_on<P: Protocol>(link: OwnedFd) -> Result<Admitted<P>, GateErr
 fn introduce<P: Protocol>(link: OwnedFd, token: Token) -> Result<Admitted<P>, GateError> {
     let link = UnixStream::from(link);
     let ours = P::LIMITS;
-    let (init, board) = greet(&link, &Hello::of::<P>(std::process::id(), token, ours))?;
+    let (init, along) = greet(&link, &Hello::of::<P>(std::process::id(), token, ours))?;
     let name = ChildName::new(&init.name).map_err(GateError::Name)?;
-    let value = P::Codec::decode(&init.value).map_err(GateError::Init)?;
+    let Along { board, value } = along;
+    let value = Arrived::with(init.value.into(), value).decode::<P::Codec, P::Init>().map_err(GateError::Init)?;
     let Init { limits: theirs, welcomed, .. } = init;
     Ok(Admitted { link: link.into(), name, init: value, ours, theirs, welcomed, board })
 }
@@ -95,31 +98,57 @@ fn find_link() -> Result<(OwnedFd, Token), GateError> {
 }
 
 /// The child speaks first: a parent that started the wrong program by mistake must not have its bytes executed.
-fn greet(mut link: &UnixStream, hello: &Hello) -> Result<(Init, Option<OwnedFd>), GateError> {
+fn greet(mut link: &UnixStream, hello: &Hello) -> Result<(Init, Along), GateError> {
     link.set_nonblocking(false).map_err(GateError::Link)?;
     link.set_read_timeout(Some(ANSWER_LIMIT)).map_err(GateError::Link)?;
     let payload = hello.encode();
     let header = Header::control(Kind::Hello, payload.len() as u32).encode();
     link.write_all(&[&PREAMBLE, header.as_slice(), &payload].concat()).map_err(GateError::Ended)?;
 
-    // What is passed along comes with the first byte.
-    let mut preamble = [0; PREAMBLE_LEN];
-    let (read_first, passed) = receive_with_descriptor(link.as_fd(), &mut preamble).map_err(GateError::Ended)?;
-    link.read_exact(&mut preamble[read_first..]).map_err(GateError::Ended)?;
-    check_preamble(&preamble).map_err(GateError::Stranger)?;
-    let header: [u8; HEADER_LEN] = read(link)?;
+    let mut passed = Passed::default();
+    check_preamble(&read(link, &mut passed)?).map_err(GateError::Stranger)?;
+    let header: [u8; HEADER_LEN] = read(link, &mut passed)?;
     let header = Header::decode(&header, hello.limits.max_message).map_err(GateError::Stranger)?;
     let mut payload = vec![0; header.length as usize];
     link.read_exact(&mut payload).map_err(GateError::Ended)?;
     match header.kind {
-        Kind::Init => Init::decode(&payload).map_err(GateError::Malformed).map(|init| (init, passed)),
+        Kind::Init => unwrap(&header, &payload, passed),
         Kind::Refuse => Err(GateError::Refused(String::from_utf8_lossy(&payload).into_owned())),
         kind => Err(GateError::OutOfPlace(kind)),
     }
 }
 
-fn read<const N: usize>(mut link: &UnixStream) -> Result<[u8; N], GateError> {
-    let mut bytes = [0; N];
-    link.read_exact(&mut bytes).map_err(GateError::Ended)?;
+/// What comes with an init value.
+struct Along {
+    board: Option<OwnedFd>,
+    /// What the value itself takes along.
+    value: Vec<Arrival>,
+}
+
+fn unwrap(header: &Header, payload: &[u8], passed: Passed) -> Result<(Init, Along), GateError> {
+    let table = Table::decode(payload, header.attachments).map_err(GateError::Malformed)?;
+    let init = Init::decode(&payload[..table.message]).map_err(GateError::Malformed)?;
+    let mut along = Along { board: None, value: Vec::new() };
+    let mut descriptors = passed.descriptors.into_iter();
+    for entry in table.entries.iter().filter(|entry| entry.has_descriptor()) {
+        let descriptor = descriptors.next();
+        match (entry, descriptor) {
+            (Entry::Board, board) => along.board = board,
+            (_, Some(descriptor)) => along.value.push(arrival(descriptor)),
+            (_, None) => along.value.push(Arrival::Lost(Arrival::NONE_LEFT)),
+        }
+    }
+    Ok((init, along))
+}
+
+fn read<const N: usize>(link: &UnixStream, passed: &mut Passed) -> Result<[u8; N], GateError> {
+    let (mut bytes, mut filled) = ([0; N], 0);
+    while filled < N {
+        filled += match receive_blocking(link.as_fd(), &mut bytes[filled..], passed) {
+            Ok(0) => return Err(GateError::Ended(io::ErrorKind::UnexpectedEof.into())),
+            Ok(count) => count,
+            Err(error) => return Err(GateError::Ended(error)),
+        };
+    }
     Ok(bytes)
 }

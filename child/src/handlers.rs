@@ -5,9 +5,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
 use futures::FutureExt;
-use kinfolk_link::{Answering, Asked, Received, Scope, answer, handle, lock};
+use kinfolk_link::{Answering, Arrived, Asked, Received, Scope, answer, handle, lock};
 use kinfolk_protocol::{Answer, Contract, Failure, Kind, MAX_WELCOMED, Message, MessageId, Welcomed};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle};
@@ -21,7 +20,7 @@ trait Erased: Send + Sync {
     /// Starts to handle a call. `None` if that is done already.
     fn call(&self, runtime: &Arc<Runtime>, asked: Asked, start: Start) -> Option<AbortHandle>;
     /// Handles a one-way message.
-    fn message(&self, runtime: &Arc<Runtime>, payload: Bytes) -> Handling;
+    fn message(&self, runtime: &Arc<Runtime>, payload: Arrived) -> Handling;
 }
 
 struct Typed<M, S, F> {
@@ -57,7 +56,7 @@ where
         Some(tokio::spawn(handling).abort_handle())
     }
 
-    fn message(&self, runtime: &Arc<Runtime>, payload: Bytes) -> Handling {
+    fn message(&self, runtime: &Arc<Runtime>, payload: Arrived) -> Handling {
         let cx = Cx::new(runtime, &self.state, None);
         let handler = Arc::clone(&self.handler);
         async move {
@@ -82,7 +81,7 @@ struct Entry {
 #[derive(Debug)]
 struct Letter {
     message: MessageId,
-    payload: Bytes,
+    payload: Arrived,
 }
 
 /// Handlers by message id.
@@ -162,7 +161,7 @@ async fn deliver(runtime: &Arc<Runtime>, Letter { message, payload }: Letter) {
         None => Err(Failure::Unsupported),
     };
     if let Err(failure) = result {
-        runtime.conn.about(Kind::Rejected, message, &mut failure.encode());
+        runtime.conn.about(Kind::Rejected, message, failure.encode());
     }
     runtime.conn.taken(bytes);
 }
@@ -182,7 +181,7 @@ impl Dispatch for Handlers {
         }
     }
 
-    fn start(&self, runtime: &Arc<Runtime>, message: MessageId, payload: Bytes) -> Option<Handling> {
+    fn start(&self, runtime: &Arc<Runtime>, message: MessageId, payload: Arrived) -> Option<Handling> {
         self.find(message, false).map(|entry| entry.handler.message(runtime, payload))
     }
 

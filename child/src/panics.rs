@@ -50,7 +50,7 @@ fn report(info: &PanicHookInfo<'_>) {
     let thread = thread::current().name().unwrap_or_default().to_owned();
     let panic = PanicInfo::new(panic_text(info.payload()), location, thread);
     if let Some(conn) = CONN.get().and_then(Weak::upgrade) {
-        conn.control(Kind::Panicked, &mut panic.encode());
+        conn.control(Kind::Panicked, panic.encode());
         if cfg!(panic = "abort") {
             conn.flush_blocking(FLUSH_LIMIT);
         }

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::available_parallelism;
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
-use kinfolk_link::{Conn, Known, LinkError, Reader, Received, lock};
+use kinfolk_link::{Arrived, Conn, Frame, Known, LinkError, Reader, Received, lock};
 use kinfolk_protocol::{Failure, MessageId};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, watch};
@@ -19,7 +18,7 @@ pub(crate) trait Dispatch: fmt::Debug + Send + Sync {
     /// Takes what [`Conn::receive`] left to the runtime.
     fn dispatch(&self, runtime: &Arc<Runtime>, received: Received, start: Start);
     /// The handling of a one-way message, if there is a handler for it.
-    fn start(&self, runtime: &Arc<Runtime>, message: MessageId, payload: Bytes) -> Option<Handling>;
+    fn start(&self, runtime: &Arc<Runtime>, message: MessageId, payload: Arrived) -> Option<Handling>;
     /// Takes no further one-way messages: those that were taken are still handled.
     fn close(&self);
 }
@@ -127,7 +126,7 @@ impl Runtime {
     }
 
     /// True if the link goes on.
-    fn take(self: &Arc<Self>, frame: Option<kinfolk_protocol::Frame>) -> Result<bool, LinkError> {
+    fn take(self: &Arc<Self>, frame: Option<Frame>) -> Result<bool, LinkError> {
         let Some(frame) = frame else { return Ok(false) };
         match self.conn.receive(frame)? {
             Received::Handled => {}

@@ -97,7 +97,7 @@ impl<P: Protocol, S: Send + Sync + 'static> Serve<P, S> {
         let welcomed = self.handlers.welcomed();
         self.set_limits(&runtime);
         let letters = self.handlers.open(&runtime);
-        runtime.conn.control(Kind::Ready, &mut Ready { welcomed }.encode());
+        runtime.conn.control(Kind::Ready, Ready { welcomed }.encode());
         runtime.mark_ready();
         if runtime.until_leaving().await == Phase::Draining {
             let finished = async {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use kinfolk_protocol::{Broken, FrameError, Kind, WireError};
+use kinfolk_protocol::{Broken, BrokenLoan, FrameError, Kind, WireError};
 use thiserror::Error;
 
 /// Why a link ended other than by its peer's leave.
@@ -36,6 +36,12 @@ pub enum Misbehaviour {
     /// A frame the rules of the session forbid.
     #[error("{0}")]
     Session(#[source] Broken),
+    /// A blob that may not be lent, or given back.
+    #[error("{0}")]
+    Loan(#[source] BrokenLoan),
+    /// Memory that is not fit to be read.
+    #[error("it announced memory that is not fit to be read: {0}")]
+    Memory(String),
     /// A frame at a time when it has no meaning.
     #[error("it sent a {kind:?} frame {when}")]
     OutOfPlace {

@@ -6,10 +6,10 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::FutureExt;
-use kinfolk_protocol::{Answer, Codec, Failure, Message, PanicInfo};
+use kinfolk_protocol::{Answer, Failure, Message, PanicInfo};
 
+use crate::attachments::Arrived;
 use crate::conn::Scope;
 use crate::scratch::CodecOf;
 use crate::trace::handling;
@@ -22,7 +22,7 @@ pub type Caught = fn(&(dyn Any + Send)) -> PanicInfo;
 /// # Errors
 /// [`Failure`] if it does not decode, or its handler panicked.
 pub async fn handle<M, Fut>(
-    payload: Bytes,
+    payload: Arrived,
     handler: impl FnOnce(M) -> Fut,
     caught: Caught,
 ) -> Result<Answer<M>, Failure>
@@ -38,7 +38,7 @@ where
 }
 
 /// Handles a call and sends its answer, unless it was withdrawn before it could begin.
-pub async fn answer<M, Fut>(scope: Arc<Scope>, payload: Bytes, handler: impl FnOnce(M) -> Fut, caught: Caught)
+pub async fn answer<M, Fut>(scope: Arc<Scope>, payload: Arrived, handler: impl FnOnce(M) -> Fut, caught: Caught)
 where
     M: Message,
     Fut: Future<Output = Answer<M>>,
@@ -59,8 +59,8 @@ where
 }
 
 /// The payload is dropped before the handler runs: it may share a buffer with others.
-fn decode<M: Message>(payload: Bytes) -> Result<M, Failure> {
-    CodecOf::<M>::decode::<M>(&payload).map_err(|error| Failure::BadMessage(error.to_string()))
+fn decode<M: Message>(payload: Arrived) -> Result<M, Failure> {
+    payload.decode::<CodecOf<M>, M>().map_err(|error| Failure::BadMessage(error.to_string()))
 }
 
 async fn guard<T>(caught: Caught, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {

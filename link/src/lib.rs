@@ -20,6 +20,8 @@ mod inherited;
 mod reader;
 mod writer;
 
+mod attachments;
+
 mod scratch;
 
 mod error;
@@ -30,6 +32,7 @@ mod sync;
 mod sys;
 
 pub use ambient::Ambient;
+pub use attachments::{Arrived, BlobBuilder, Packed, Region, Trust, arrival};
 pub use conn::{
     Admission, Answering, Asked, CallOutcome, Calling, Conn, Delivery, Known, Manner, Peer, Received, Scope, SendCause,
     SendError, Sending, ShapeMismatch,
@@ -39,15 +42,15 @@ pub use error::{LinkError, Misbehaviour};
 pub use handling::{Caught, answer, handle};
 pub use inherited::{InheritedPair, LINK_VARIABLE, ROLE_VARIABLE, claim, is_waiting, waiting_role};
 pub use memory::Memory;
-pub use reader::Reader;
+pub use reader::{Frame, Reader};
 pub use request::{Caller, CancelMode, End, Forceful, Pending, Replies, Request};
-pub use scratch::{CodecOf, encode, recycle};
+pub use scratch::CodecOf;
 pub use sync::{lock, panic_text};
 pub use sys::{
-    Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_has_finished, peer_is_gone, reap,
-    receive_with_descriptor, set_process_name,
+    Atom, Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_has_finished, peer_is_gone, reap,
+    receive_blocking, set_process_name,
 };
-pub use transport::Transport;
+pub use transport::{Lost, Passed, Transport};
 
 /// The signals a parent sends.
 pub use rustix::process::Signal;

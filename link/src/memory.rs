@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{BufMut, BytesMut};
 
 use crate::sync::lock;
-use crate::transport::Transport;
+use crate::transport::{Passed, Transport};
 
 /// One end of two pipes in memory, each with room for a fixed number of bytes.
 pub struct Memory {
@@ -51,7 +51,7 @@ impl fmt::Debug for Memory {
 }
 
 impl Transport for Memory {
-    fn try_read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
+    fn try_read(&self, buffer: &mut BytesMut, limit: usize, _: &mut Passed) -> io::Result<usize> {
         let mut pipe = lock(&self.inbound);
         let count = pipe.bytes.len().min(buffer.capacity() - buffer.len()).min(limit);
         if count == 0 && !pipe.ended {
@@ -71,7 +71,8 @@ impl Transport for Memory {
         Poll::Ready(Ok(()))
     }
 
-    fn try_write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn try_write(&self, buffers: &[IoSlice<'_>], descriptors: &[OwnedFd]) -> io::Result<usize> {
+        debug_assert!(descriptors.is_empty(), "nothing is passed where nothing can be");
         let mut pipe = lock(&self.outbound);
         if pipe.ended {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -100,12 +101,12 @@ impl Transport for Memory {
 
     fn write_done(&self) {}
 
-    fn write_blocking(&self, buffers: &[IoSlice<'_>], _limit: Duration) -> io::Result<usize> {
-        self.try_write(buffers)
+    fn write_blocking(&self, buffers: &[IoSlice<'_>], descriptors: &[OwnedFd], _: Duration) -> io::Result<usize> {
+        self.try_write(buffers, descriptors)
     }
 
-    fn pass(&self, descriptor: OwnedFd) -> Result<(), OwnedFd> {
-        Err(descriptor)
+    fn carries_descriptors(&self) -> bool {
+        false
     }
 
     fn finish(&self) {

@@ -2,8 +2,7 @@
 
 use std::cell::Cell;
 
-use kinfolk_protocol::{Codec, CodecError, Direction, Message, Protocol};
-use serde::Serialize;
+use kinfolk_protocol::{Direction, Message, Protocol};
 
 /// The codec of a message's protocol.
 pub type CodecOf<M> = <<<M as Message>::To as Direction>::Protocol as Protocol>::Codec;
@@ -17,24 +16,15 @@ thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Encodes `value` into a buffer that is usually not a new one.
-///
-/// # Errors
-/// The value cannot be expressed in the codec.
-pub fn encode<C: Codec, T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+/// An empty buffer that is usually not a new one.
+pub(crate) fn take() -> Vec<u8> {
     let mut buffer = SCRATCH.take();
     buffer.clear();
-    match C::encode(value, &mut buffer) {
-        Ok(()) => Ok(buffer),
-        Err(error) => {
-            recycle(buffer);
-            Err(error)
-        }
-    }
+    buffer
 }
 
-/// Gives a buffer back for the next [`encode`] on this thread.
-pub fn recycle(buffer: Vec<u8>) {
+/// Gives a buffer back for the next [`take`] on this thread.
+pub(crate) fn recycle(buffer: Vec<u8>) {
     // One that was handed over is empty, and must not take the place of one that was given back.
     if (1..=KEPT).contains(&buffer.capacity()) {
         SCRATCH.set(buffer);

@@ -8,35 +8,66 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
+/// Descriptors that came with a read.
+#[derive(Debug, Default)]
+pub struct Passed {
+    /// In the order in which they were sent.
+    pub descriptors: Vec<OwnedFd>,
+    /// Why there are not all that were sent.
+    pub lost: Option<Lost>,
+    /// Their frame begins within so many bytes from where this read began, or within those that were read, if that is
+    /// more.
+    pub within: usize,
+}
+
+impl Passed {
+    /// True if nothing came.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.descriptors.is_empty() && self.lost.is_none()
+    }
+}
+
+/// Why descriptors were sent and did not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lost {
+    /// More were sent at once than any frame may have.
+    TooMany,
+    /// This process has as many files open as it may.
+    NoneLeft,
+}
+
 /// Two streams of bytes, one each way, that never make the caller wait.
 ///
 /// Reading and writing are independent: one task may poll both, or two tasks one each. Each direction remembers the
 /// waker of its last poll only.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Reads into the spare capacity of `buffer`, which is not empty, at most `limit` bytes. `Ok(0)` is the end.
+    /// Reads into the spare capacity of `buffer`, which is not empty, at most `limit` bytes. `Ok(0)` is the end. One
+    /// read brings descriptors that were sent with one write only, and ends with the bytes of that write.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if nothing is there; then
     /// [`poll_read_ready`](Self::poll_read_ready) says when to try again.
-    fn try_read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize>;
+    fn try_read(&self, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<usize>;
 
     /// Reads like [`try_read`](Self::try_read), also where readiness has not been announced yet: for a last look.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if nothing is there.
-    fn read_now(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
-        self.try_read(buffer, limit)
+    fn read_now(&self, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<usize> {
+        self.try_read(buffer, limit, passed)
     }
 
     /// Waits until reading may succeed.
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Writes as much as there is room for.
+    /// Writes as much as there is room for. `descriptors` leave with the first byte, if any byte does.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if there is none; then [`poll_write_ready`](Self::poll_write_ready) says when to
     /// try again.
-    fn try_write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
+    fn try_write(&self, buffers: &[IoSlice<'_>], descriptors: &[OwnedFd]) -> io::Result<usize>;
 
     /// Waits until writing may succeed.
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
@@ -44,17 +75,15 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Everything that was to be written has been: nobody waits for room any more.
     fn write_done(&self);
 
-    /// Writes without a runtime, blocking for at most `limit`: for a process that is about to exit.
+    /// [`try_write`](Self::try_write) without a runtime, blocking for at most `limit`: for a process that is about to
+    /// exit.
     ///
     /// # Errors
     /// [`io::ErrorKind::TimedOut`] if there was no room within the limit.
-    fn write_blocking(&self, buffers: &[IoSlice<'_>], limit: Duration) -> io::Result<usize>;
+    fn write_blocking(&self, buffers: &[IoSlice<'_>], descriptors: &[OwnedFd], limit: Duration) -> io::Result<usize>;
 
-    /// Passes a descriptor along with the next bytes written. It comes back if this transport cannot carry any.
-    ///
-    /// # Errors
-    /// The descriptor, unused.
-    fn pass(&self, descriptor: OwnedFd) -> Result<(), OwnedFd>;
+    /// True if descriptors can be written.
+    fn carries_descriptors(&self) -> bool;
 
     /// Ends our direction: the peer reads what was written, then the end.
     fn finish(&self);

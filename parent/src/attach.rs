@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_link::{Conn, Peer, Socket, Transport, Visitor};
+use kinfolk_link::{Conn, Peer, Socket, Transport, Trust, Visitor};
 use kinfolk_protocol::{ChildName, Hello, Kind, Limits, Refusal};
 use tokio::time::timeout;
 
@@ -61,7 +61,7 @@ async fn welcome(
 }
 
 fn turn_away(name: &ChildName, transport: Arc<dyn Transport>, hello: &Hello) {
-    let conn = Conn::new(transport, Peer::Child(name.clone()), &Limits::default(), &hello.limits);
-    conn.open(Kind::Refuse, &mut Refusal::Token.to_string().into_bytes());
+    let conn = Conn::new(transport, Peer::Child(name.clone()), Trust::Untrusted, &Limits::default(), &hello.limits);
+    conn.open(Kind::Refuse, Refusal::Token.to_string().into_bytes());
     conn.finish();
 }

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use kinfolk_link::{CodecOf, Misbehaviour};
-use kinfolk_protocol::{Codec, CodecError, Failure, LogRecord, Message, MessageId, PanicInfo};
+use kinfolk_link::{Arrived, CodecOf, Misbehaviour};
+use kinfolk_protocol::{CodecError, Failure, LogRecord, Message, MessageId, PanicInfo};
 
 use crate::report::ExitReport;
 
@@ -87,17 +86,13 @@ pub enum Output {
 #[derive(Debug, Clone)]
 pub struct Unhandled {
     message: MessageId,
-    payload: Bytes,
+    payload: Arc<Arrived>,
 }
 
-/// Copied when it is kept, in bytes.
-const SMALL: usize = 8 * 1024;
-
 impl Unhandled {
-    pub(crate) fn new(message: MessageId, payload: Bytes) -> Self {
+    pub(crate) fn new(message: MessageId, payload: Arrived) -> Self {
         // A small message must not keep the whole buffer it was read into alive for as long as nobody reads it.
-        let payload = if payload.len() < SMALL { Bytes::copy_from_slice(&payload) } else { payload };
-        Self { message, payload }
+        Self { message, payload: Arc::new(payload.kept()) }
     }
 
     /// True if it is an `M`.
@@ -111,7 +106,7 @@ impl Unhandled {
     /// # Errors
     /// [`CodecError`] if it is one by name but does not decode.
     pub fn decode<M: Message>(&self) -> Option<Result<M, CodecError>> {
-        self.is::<M>().then(|| CodecOf::<M>::decode(&self.payload))
+        self.is::<M>().then(|| self.payload.duplicate().decode::<CodecOf<M>, M>())
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -5,10 +5,9 @@ use std::any::{Any, type_name};
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kinfolk_link::{Answering, Asked, Conn, Scope, answer, handle, panic_text};
+use kinfolk_link::{Answering, Arrived, Asked, Conn, Scope, answer, handle, panic_text};
 use kinfolk_protocol::{Answer, Contract, Failure, MAX_WELCOMED, Message, MessageId, PanicInfo, Welcomed};
 use tokio::sync::mpsc;
 
@@ -18,8 +17,8 @@ use crate::shared::Shared;
 
 /// A handler with its types hidden.
 trait Erased: Send + Sync {
-    fn message(&self, shared: Arc<Shared>, payload: Bytes) -> BoxFuture<'static, Result<(), Failure>>;
-    fn call(&self, shared: Arc<Shared>, scope: Arc<Scope>, payload: Bytes) -> BoxFuture<'static, ()>;
+    fn message(&self, shared: Arc<Shared>, payload: Arrived) -> BoxFuture<'static, Result<(), Failure>>;
+    fn call(&self, shared: Arc<Shared>, scope: Arc<Scope>, payload: Arrived) -> BoxFuture<'static, ()>;
 }
 
 struct Typed<M, F> {
@@ -33,14 +32,14 @@ where
     F: Fn(Cx<M>, M) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Answer<M>> + Send + 'static,
 {
-    fn message(&self, shared: Arc<Shared>, payload: Bytes) -> BoxFuture<'static, Result<(), Failure>> {
+    fn message(&self, shared: Arc<Shared>, payload: Arrived) -> BoxFuture<'static, Result<(), Failure>> {
         let handler = Arc::clone(&self.handler);
         // A one-way handler's answer says nothing.
         async move { handle::<M, _>(payload, |message| handler(Cx::new(shared, None), message), caught).await.map(drop) }
             .boxed()
     }
 
-    fn call(&self, shared: Arc<Shared>, scope: Arc<Scope>, payload: Bytes) -> BoxFuture<'static, ()> {
+    fn call(&self, shared: Arc<Shared>, scope: Arc<Scope>, payload: Arrived) -> BoxFuture<'static, ()> {
         let handler = Arc::clone(&self.handler);
         let cx = Cx::new(shared, Some(Arc::clone(&scope)));
         answer::<M, _>(scope, payload, move |message| handler(cx, message), caught).boxed()
@@ -120,7 +119,7 @@ impl Handlers {
 #[derive(Debug)]
 pub(crate) struct Letter {
     pub(crate) message: MessageId,
-    pub(crate) payload: Bytes,
+    pub(crate) payload: Arrived,
 }
 
 /// Handles messages in their order until no more can come. Those without a handler go to the events, which give their

@@ -190,6 +190,7 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use kinfolk_link::Arrived;
     use kinfolk_protocol::MessageId;
 
     use super::*;
@@ -200,7 +201,7 @@ mod tests {
     }
 
     fn message(bytes: usize) -> ChildEvent {
-        ChildEvent::Message(Unhandled::new(MessageId::of("m"), Bytes::from(vec![0; bytes])))
+        ChildEvent::Message(Unhandled::new(MessageId::of("m"), Arrived::from(Bytes::from(vec![0; bytes]))))
     }
 
     fn next(log: &mut Log, reader: ReaderId) -> (String, Freed) {

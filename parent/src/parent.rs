@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use kinfolk_link::{InheritedPair, Socket, Transport, encode, lock, waiting_role};
+use kinfolk_link::{InheritedPair, Packed, Socket, Transport, lock, waiting_role};
 use kinfolk_protocol::{ChildName, Expected, Limits, Protocol};
 
 use crate::attach::attach;
@@ -148,7 +148,7 @@ impl Parent {
         let ChildSpec { settings, init, .. } = spec;
         let name = ChildName::new(&settings.name).map_err(StartError::Name)?;
         settings.limits.check().map_err(|source| StartError::Limits { child: name.clone(), source })?;
-        let init = encode::<P::Codec, P::Init>(&init.value())
+        let init = Packed::for_init::<P::Codec, P::Init>(&init.value())
             .map_err(|source| StartError::EncodeInit { child: name.clone(), source })?;
         let shared = self.start(name, ProtocolTag::of::<P>(), Expected::of::<P>(), settings, init).await?;
         Ok(Child::new(shared))
@@ -161,13 +161,13 @@ impl Parent {
         protocol: ProtocolTag,
         expected: Expected,
         settings: Settings,
-        init: Vec<u8>,
+        init: Packed,
     ) -> Result<Arc<Shared>, StartError> {
         if let Some(role) = waiting_role() {
             return Err(StartError::Unclaimed { role });
         }
         let reservation = self.reserve(&name)?;
-        let Settings { program, launch, patience, limits, handlers, shared_memory, wrap, .. } = settings;
+        let Settings { program, launch, patience, limits, handlers, shared_memory, trust, wrap, .. } = settings;
         let Joined { process, link, outputs } = match resolve(&name, program)? {
             Resolved::Attach(invitation) => attach(&name, &invitation, patience.handshake, limits).await?,
             Resolved::Run { program, role } => join(&name, program, role.as_deref(), &launch, limits, wrap)?,
@@ -183,6 +183,7 @@ impl Parent {
             outputs,
             handlers: Arc::new(handlers),
             shared_memory,
+            trust,
             patience,
             terminate: launch.terminate,
             ours: limits,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_link::{Signal, Transport};
+use kinfolk_link::{Signal, Transport, Trust};
 use kinfolk_protocol::{Answer, Limits, Message, Payload, Protocol, ToParent, Towards};
 
 use crate::cx::Cx;
@@ -35,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) handlers: Handlers,
     pub(crate) shared_memory: bool,
+    pub(crate) trust: Trust,
     pub(crate) wrap: Wrap,
 }
 
@@ -124,6 +125,7 @@ impl<P: Protocol> ChildSpec<P> {
             limits: Limits::default(),
             handlers: Handlers::default(),
             shared_memory: true,
+            trust: Trust::Untrusted,
             wrap: Wrap::default(),
         };
         Self { settings, init: NeedsInit(()), protocol: std::marker::PhantomData }
@@ -237,6 +239,18 @@ impl<P: Protocol, I> ChildSpec<P, I> {
     /// Default: 60 s.
     pub fn init_timeout(mut self, limit: Duration) -> Self {
         self.settings.patience.init = limit;
+        self
+    }
+
+    /// Has the parent read large [`Blob`](kinfolk_protocol::Blob)s where the child put them, in memory both share,
+    /// instead of copying each once.
+    ///
+    /// A child that writes to a blob after it has sent it changes it under the parent's eyes, which is undefined
+    /// behaviour in Rust: only for programs of your own that do not run foreign code. Blobs that the child built with
+    /// `BlobBuilder` can be changed by nobody and are never copied. Default: not trusted. A child always trusts its
+    /// parent.
+    pub fn trusted(mut self) -> Self {
+        self.settings.trust = Trust::Trusted;
         self
     }
 

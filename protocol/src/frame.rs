@@ -1,8 +1,8 @@
 //! The unit of the wire: a header of 24 bytes and a payload. `docs/wire.md` describes each byte.
 
-use bytes::Bytes;
 use thiserror::Error;
 
+use crate::attachment::MAX_ATTACHMENTS;
 use crate::name::{CallId, MessageId};
 
 /// The first bytes each side sends: `kinfolk` and the frame version.
@@ -66,6 +66,12 @@ pub enum Kind {
     Log = 0x33,
     /// A part of a payload that was announced as long.
     Chunk = 0x40,
+    /// Memory, in a descriptor, from which blobs will be lent.
+    Region = 0x41,
+    /// A blob that was lent is given back.
+    Returned = 0x42,
+    /// No more is lent from a region.
+    Retired = 0x43,
 }
 
 impl Kind {
@@ -91,6 +97,9 @@ impl Kind {
             0x32 => Self::Rejected,
             0x33 => Self::Log,
             0x40 => Self::Chunk,
+            0x41 => Self::Region,
+            0x42 => Self::Returned,
+            0x43 => Self::Retired,
             _ => return None,
         })
     }
@@ -124,11 +133,16 @@ impl Flags {
         Self(self.0 | other.0)
     }
 
+    /// Descriptors come with or before the first byte of this frame, and no others before them. On what takes
+    /// attachments along.
+    pub const DESCRIPTORS: Self = Self(0x10);
+
     /// Those a kind of frame may have.
     const fn allowed(kind: Kind) -> Self {
         match kind {
-            Kind::Call => Self::LONG.with(Self::CONTEXT),
-            Kind::Reply | Kind::Declined | Kind::Item | Kind::Message => Self::LONG,
+            Kind::Call => Self::LONG.with(Self::CONTEXT).with(Self::DESCRIPTORS),
+            Kind::Reply | Kind::Declined | Kind::Item | Kind::Message => Self::LONG.with(Self::DESCRIPTORS),
+            Kind::Init | Kind::Region => Self::DESCRIPTORS,
             Kind::Cancel => Self::REPORT,
             Kind::Chunk => Self::ABANDONED,
             _ => Self::NONE,
@@ -150,19 +164,21 @@ pub struct Header {
     pub message: MessageId,
     /// The length of its payload, in bytes.
     pub length: u32,
+    /// What it takes along: so many entries of a [`Table`](crate::Table) end its payload.
+    pub attachments: u16,
 }
 
 impl Header {
     /// A header without call and message.
     #[must_use]
     pub const fn control(kind: Kind, length: u32) -> Self {
-        Self { kind, flags: Flags::NONE, call: CallId::NONE, message: MessageId::NONE, length }
+        Self { kind, flags: Flags::NONE, call: CallId::NONE, message: MessageId::NONE, length, attachments: 0 }
     }
 
     /// A header about a call, without a message.
     #[must_use]
     pub const fn of_call(kind: Kind, call: CallId, length: u32) -> Self {
-        Self { kind, flags: Flags::NONE, call, message: MessageId::NONE, length }
+        Self { kind, flags: Flags::NONE, call, message: MessageId::NONE, length, attachments: 0 }
     }
 
     /// Its bytes.
@@ -172,7 +188,7 @@ impl Header {
         bytes[0..4].copy_from_slice(&self.length.to_le_bytes());
         bytes[4] = self.kind as u8;
         bytes[5] = self.flags.0;
-        // 6 and 7: attachments; none are defined yet.
+        bytes[6..8].copy_from_slice(&self.attachments.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.call.to_bits().to_le_bytes());
         bytes[16..24].copy_from_slice(&self.message.to_bits().to_le_bytes());
         bytes
@@ -191,9 +207,7 @@ impl Header {
             return Err(FrameError::UnknownFlags { kind, flags });
         }
         let attachments = u16::from_le_bytes([a0, a1]);
-        if attachments != 0 {
-            return Err(FrameError::UnknownAttachments { kind, attachments });
-        }
+        check_attachments(kind, Flags(flags), attachments)?;
         let length = u32::from_le_bytes([l0, l1, l2, l3]);
         if length > max {
             return Err(FrameError::TooLong { kind, length, max });
@@ -208,17 +222,22 @@ impl Header {
             call: CallId::from_bits(u64::from_le_bytes([c0, c1, c2, c3, c4, c5, c6, c7])),
             message: MessageId::from_bits(u64::from_le_bytes([m0, m1, m2, m3, m4, m5, m6, m7])),
             length,
+            attachments,
         })
     }
 }
 
-/// A frame as it was received.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame {
-    /// Its header.
-    pub header: Header,
-    /// Its payload, `header.length` bytes.
-    pub payload: Bytes,
+fn check_attachments(kind: Kind, flags: Flags, attachments: u16) -> Result<(), FrameError> {
+    let max = match kind {
+        // One of them is the board.
+        Kind::Init => MAX_ATTACHMENTS as u16 + 1,
+        _ if Flags::allowed(kind).has(Flags::DESCRIPTORS) => MAX_ATTACHMENTS as u16,
+        _ => 0,
+    };
+    if attachments > max || (attachments == 0 && flags.has(Flags::DESCRIPTORS)) {
+        return Err(FrameError::Attachments { kind, attachments, max });
+    }
+    Ok(())
 }
 
 /// What a peer sent that is no frame.
@@ -251,13 +270,34 @@ pub enum FrameError {
         /// The byte.
         flags: u8,
     },
-    /// It announces attachments, which no version so far defines.
-    #[error("a {kind:?} frame with {attachments} attachments, which this version does not know")]
-    UnknownAttachments {
+    /// It takes more along than it may, or says that descriptors come and takes nothing along.
+    #[error("a {kind:?} frame with {attachments} attachments: it may have {max}")]
+    Attachments {
         /// The kind of frame.
         kind: Kind,
         /// How many.
         attachments: u16,
+        /// How many it may have.
+        max: u16,
+    },
+    /// Descriptors were announced, and none came.
+    #[error("a {kind:?} frame without the descriptors it announces")]
+    NoDescriptors {
+        /// The kind of frame.
+        kind: Kind,
+    },
+    /// Descriptors came that no frame announced, or more than any frame may have.
+    #[error("descriptors that belong to no frame")]
+    StrayDescriptors,
+    /// A frame's table and its descriptors do not agree.
+    #[error("a {kind:?} frame with {found} descriptors, of which its table says {expected}")]
+    DescriptorCount {
+        /// The kind of frame.
+        kind: Kind,
+        /// How many came.
+        found: usize,
+        /// How many the table has.
+        expected: usize,
     },
     /// The payload is longer than this side takes.
     #[error("a {kind:?} frame of {length} bytes: the limit `max_message` is {max}")]
@@ -320,6 +360,7 @@ mod tests {
         call: CallId { slot: 0x0102, generation: 3 },
         message: MessageId::from_bits(0x1122_3344_5566_7788),
         length: 5,
+        attachments: 0,
     };
 
     #[test]
@@ -342,7 +383,10 @@ mod tests {
         let known: Vec<u8> = (0..=u8::MAX).filter(|byte| Kind::from_byte(*byte).is_some()).collect();
         assert_eq!(
             known,
-            [1, 2, 3, 4, 5, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x20, 0x21, 0x30, 0x31, 0x32, 0x33, 0x40]
+            [
+                1, 2, 3, 4, 5, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x20, 0x21, 0x30, 0x31, 0x32, 0x33,
+                0x40, 0x41, 0x42, 0x43
+            ]
         );
         for byte in known {
             assert_eq!(Kind::from_byte(byte).unwrap() as u8, byte);
@@ -363,19 +407,38 @@ mod tests {
 
     #[test]
     fn every_flag_has_the_bit_and_the_kinds_the_documentation_gives_it() {
-        use Kind::{Call, Cancel, Chunk, Declined, Item, Message, Reply};
+        use Kind::{Call, Cancel, Chunk, Declined, Init, Item, Message, Region, Reply};
         for (flag, bit, kinds) in [
             (Flags::LONG, 1, [Call, Reply, Declined, Item, Message].as_slice()),
             (Flags::CONTEXT, 2, &[Call]),
             (Flags::REPORT, 4, &[Cancel]),
             (Flags::ABANDONED, 8, &[Chunk]),
+            (Flags::DESCRIPTORS, 16, &[Call, Reply, Declined, Item, Message, Init, Region]),
         ] {
             assert_eq!(flag.0, bit);
             for kind in (0..=u8::MAX).filter_map(Kind::from_byte) {
-                let decoded = Header::decode(&Header { flags: flag, ..Header::control(kind, 0) }.encode(), 0);
+                let attachments = u16::from(flag == Flags::DESCRIPTORS);
+                let header = Header { flags: flag, attachments, ..Header::control(kind, 0) };
+                let decoded = Header::decode(&header.encode(), 0);
                 assert_eq!(decoded.is_ok(), kinds.contains(&kind), "{kind:?} with {bit}");
             }
         }
+    }
+
+    #[test]
+    fn attachments_are_counted_in_the_header() {
+        use Kind::{Call, Declined, Init, Item, Message, Region, Reply};
+        let flags = Flags::DESCRIPTORS;
+        for kind in (0..=u8::MAX).filter_map(Kind::from_byte) {
+            let header = Header { attachments: 64, flags, ..Header::control(kind, 0) };
+            let takes = [Call, Reply, Declined, Item, Message, Init, Region].contains(&kind);
+            assert_eq!(Header::decode(&header.encode(), 0).is_ok(), takes, "{kind:?}");
+        }
+        let header = Header { attachments: 0x0102, ..CALL };
+        assert_eq!(header.encode()[6..8], [2, 1]);
+        let refused = FrameError::Attachments { kind: Call, attachments: 0x0102, max: 64 };
+        assert_eq!(Header::decode(&header.encode(), 5), Err(refused));
+        assert!(Header::decode(&Header { flags, ..CALL }.encode(), 5).is_err(), "descriptors for nothing");
     }
 
     #[test]
@@ -385,8 +448,6 @@ mod tests {
         bytes[5] = 4;
         assert_eq!(Header::decode(&bytes, 5), Err(FrameError::UnknownFlags { kind: Kind::Call, flags: 4 }));
         bytes[5] = 0;
-        bytes[6] = 2;
-        assert!(matches!(Header::decode(&bytes, 5), Err(FrameError::UnknownAttachments { attachments: 2, .. })));
         bytes[4] = 0xff;
         assert_eq!(Header::decode(&bytes, 5), Err(FrameError::UnknownKind { byte: 0xff }));
     }

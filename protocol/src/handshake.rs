@@ -371,6 +371,7 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
     out.extend_from_slice(&limits.window_bytes.to_le_bytes());
     out.extend_from_slice(&limits.items.to_le_bytes());
     out.extend_from_slice(&limits.item_bytes.to_le_bytes());
+    out.extend_from_slice(&limits.blob_bytes.to_le_bytes());
 }
 
 fn limits(fields: &mut Fields<'_>) -> Result<Limits, WireError> {
@@ -381,6 +382,7 @@ fn limits(fields: &mut Fields<'_>) -> Result<Limits, WireError> {
         window_bytes: fields.u64("window_bytes")?,
         items: fields.u32("items")?,
         item_bytes: fields.u64("item_bytes")?,
+        blob_bytes: fields.u64("blob_bytes")?,
     };
     limits.check().map_err(|error| fields.invalid("limits", error))?;
     Ok(limits)

@@ -63,6 +63,8 @@ mod wire;
 mod message;
 mod shape;
 
+mod attachment;
+
 mod codec;
 
 mod fault;
@@ -70,6 +72,10 @@ mod limits;
 mod name;
 mod version;
 
+pub use attachment::{
+    Arrival, Blob, Cargo, Carrier, ENTRY_LEN, Entry, Handle, INLINE, Lent, Loan, MAX_ATTACHMENTS, Nature, Place, Table,
+    Transfer, pack, unpack,
+};
 #[cfg(feature = "bincode")]
 pub use codec::Bincode;
 #[cfg(feature = "json")]
@@ -81,7 +87,7 @@ pub use context::{Context, Trace};
 pub use failure::{Failure, PanicInfo};
 pub use fault::{Cancelled, Fault};
 pub use frame::{
-    FRAME_VERSION, Flags, Frame, FrameError, HEADER_LEN, Header, Kind, MAX_LONG, PREAMBLE, PREAMBLE_LEN, SHORT, WHOLE,
+    FRAME_VERSION, Flags, FrameError, HEADER_LEN, Header, Kind, MAX_LONG, PREAMBLE, PREAMBLE_LEN, SHORT, WHOLE,
     check_preamble,
 };
 pub use handshake::{Expected, Hello, Init, InitFailed, MAX_WELCOMED, Ready, Refusal, Token, Welcomed};
@@ -92,7 +98,7 @@ pub use message::{
     Streamed, Streaming, ToChild, ToParent, Towards, Unanswered,
 };
 pub use name::{CallId, ChildName, MessageId, NameError};
-pub use session::{Broken, Closing, Grant, ItemRoom, Session, Settled, Untaken};
+pub use session::{Broken, BrokenLoan, Closing, Grant, ItemRoom, Loans, MAX_REGIONS, Session, Settled, Untaken};
 pub use shape::{Outline, Shape, Sketch};
 pub use version::Version;
 pub use wire::WireError;

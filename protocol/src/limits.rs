@@ -32,6 +32,11 @@ pub struct Limits {
     /// Bytes they may hold together; the last one let in may exceed it. Too low: large items go one by one. Too high:
     /// a slow caller holds memory. Default: 1 MiB.
     pub item_bytes: u64,
+    /// Bytes of blobs in shared memory that this side may hold at once. Those beyond it come within their messages, so
+    /// that [`max_message`](Self::max_message) bounds them. Too low: large blobs are copied more often. Too high: as
+    /// much of the peer's memory, or of ours where the peer is not trusted, may be held by what is not dropped.
+    /// 0: none comes in shared memory. Default: 1 GiB.
+    pub blob_bytes: u64,
 }
 
 impl Default for Limits {
@@ -42,6 +47,8 @@ impl Default for Limits {
 
 /// The least payload every side must take, so that a handshake and an error text always fit.
 const LEAST_MESSAGE: u32 = 64 * 1024;
+/// Of blobs in shared memory, in bytes.
+const BLOB_CEILING: u64 = 1 << 40;
 /// In calls or messages, and in bytes: what a peer announces beyond this is not made use of, since its word alone must
 /// not let our queues grow.
 const CEILING: (u32, u64) = (1 << 16, 1 << 30);
@@ -55,7 +62,15 @@ impl Limits {
         window_bytes: 16 << 20,
         items: 64,
         item_bytes: 1 << 20,
+        blob_bytes: 1 << 30,
     };
+
+    /// Sets [`blob_bytes`](Self::blob_bytes).
+    #[must_use]
+    pub const fn blob_bytes(mut self, bytes: u64) -> Self {
+        self.blob_bytes = bytes;
+        self
+    }
 
     /// Sets [`items`](Self::items) and [`item_bytes`](Self::item_bytes).
     #[must_use]
@@ -87,7 +102,8 @@ impl Limits {
         self
     }
 
-    /// What we make use of, of what a peer announces: 65,536 calls and messages, and 1 GiB, at most.
+    /// What we make use of, of what a peer announces: 65,536 calls and messages, and 1 GiB, at most; of blobs in shared
+    /// memory 1 TiB.
     #[must_use]
     pub fn within_ceiling(self) -> Self {
         Self {
@@ -97,6 +113,7 @@ impl Limits {
             window_bytes: self.window_bytes.min(CEILING.1),
             items: self.items.min(CEILING.0),
             item_bytes: self.item_bytes.min(CEILING.1),
+            blob_bytes: self.blob_bytes.min(BLOB_CEILING),
         }
     }
 

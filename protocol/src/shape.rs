@@ -19,6 +19,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, SystemTime};
 
+use crate::attachment::{Blob, Handle, Transfer};
 use crate::fault::Fault;
 use crate::message::{Message, Never};
 use crate::name::fnv1a;
@@ -134,6 +135,7 @@ atoms! {
     "SocketAddrV6": SocketAddrV6;
     "!": Never;
     "Fault": Fault;
+    "Blob": Blob;
 }
 
 macro_rules! generic {
@@ -241,6 +243,12 @@ impl<T: Shape, const N: usize> Shape for [T; N] {
 impl<T: Shape + ToOwned + ?Sized> Shape for Cow<'static, T> {
     fn describe(sketch: &mut Sketch) {
         sketch.of::<T>();
+    }
+}
+
+impl<T: Transfer + 'static> Shape for Handle<T> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.text(&format!("Handle<{}>", T::NAME));
     }
 }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use kinfolk_link::{Transport, lock};
+use kinfolk_link::{Passed, Transport, lock};
 use kinfolk_parent::ChildSpec;
 use kinfolk_protocol::Protocol;
 use tokio::time::{Sleep, sleep};
@@ -168,6 +168,7 @@ impl Lane {
 struct Held {
     raw: BytesMut,
     passed: BytesMut,
+    descriptors: Passed,
 }
 
 #[derive(Debug)]
@@ -182,12 +183,12 @@ struct Faulty {
 const READ: usize = 64 * 1024;
 
 impl Transport for Faulty {
-    fn try_read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
-        self.read_by(|raw| self.inner.try_read(raw, READ), buffer, limit)
+    fn try_read(&self, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<usize> {
+        self.read_by(|raw, passed| self.inner.try_read(raw, READ, passed), buffer, limit, passed)
     }
 
-    fn read_now(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
-        self.read_by(|raw| self.inner.read_now(raw, READ), buffer, limit)
+    fn read_now(&self, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<usize> {
+        self.read_by(|raw, passed| self.inner.read_now(raw, READ, passed), buffer, limit, passed)
     }
 
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -196,7 +197,7 @@ impl Transport for Faulty {
         if held.passed.is_empty() && held.raw.is_empty() { self.inner.poll_read_ready(cx) } else { Poll::Ready(Ok(())) }
     }
 
-    fn try_write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn try_write(&self, buffers: &[IoSlice<'_>], mut descriptors: &[OwnedFd]) -> io::Result<usize> {
         // One buffer at a time, and all of it: a garbled header must not be asked for again.
         let bytes = buffers.iter().find(|buffer| !buffer.is_empty()).map_or(&[][..], |buffer| buffer);
         let mut lane = lock(&self.outbound);
@@ -204,8 +205,12 @@ impl Transport for Faulty {
         drop(lane);
         let mut written = 0;
         while written < passed.len() {
-            match self.inner.write_blocking(&[IoSlice::new(&passed[written..])], Duration::from_secs(10)) {
-                Ok(count) => written += count,
+            let slice = [IoSlice::new(&passed[written..])];
+            match self.inner.write_blocking(&slice, descriptors, Duration::from_secs(10)) {
+                Ok(count) => {
+                    written += count;
+                    descriptors = &[];
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -221,12 +226,12 @@ impl Transport for Faulty {
         self.inner.write_done();
     }
 
-    fn write_blocking(&self, buffers: &[IoSlice<'_>], _limit: Duration) -> io::Result<usize> {
-        self.try_write(buffers)
+    fn write_blocking(&self, buffers: &[IoSlice<'_>], descriptors: &[OwnedFd], _: Duration) -> io::Result<usize> {
+        self.try_write(buffers, descriptors)
     }
 
-    fn pass(&self, descriptor: OwnedFd) -> Result<(), OwnedFd> {
-        self.inner.pass(descriptor)
+    fn carries_descriptors(&self) -> bool {
+        self.inner.carries_descriptors()
     }
 
     fn finish(&self) {
@@ -241,17 +246,19 @@ impl Transport for Faulty {
 impl Faulty {
     fn read_by(
         &self,
-        read: impl FnOnce(&mut BytesMut) -> io::Result<usize>,
+        read: impl FnOnce(&mut BytesMut, &mut Passed) -> io::Result<usize>,
         buffer: &mut BytesMut,
         limit: usize,
+        descriptors: &mut Passed,
     ) -> io::Result<usize> {
-        let mut held = lock(&self.read);
+        let held = &mut *lock(&self.read);
         if held.passed.is_empty() {
             if held.raw.is_empty() {
                 held.raw.reserve(READ);
-                if read(&mut held.raw)? == 0 {
+                if read(&mut held.raw, &mut held.descriptors)? == 0 {
                     return Ok(0);
                 }
+                held.descriptors.within = held.raw.len();
             }
             let passed = lock(&self.inbound).pass(&held.raw).inspect_err(|error| self.cut(error))?;
             held.raw.advance(passed.len());
@@ -259,6 +266,7 @@ impl Faulty {
         }
         let count = held.passed.len().min(limit).min(buffer.capacity() - buffer.len());
         buffer.extend_from_slice(&held.passed.split_to(count));
+        *descriptors = std::mem::take(&mut held.descriptors);
         Ok(count)
     }
 

@@ -7,7 +7,8 @@ use kinfolk_protocol::{CallId, Contract, ErrorOf, Failure, Grant, Header, Kind, 
 use tokio::task::AbortHandle;
 
 use super::Conn;
-use crate::scratch::{CodecOf, encode, recycle};
+use crate::attachments::Packed;
+use crate::scratch::CodecOf;
 use crate::sync::lock;
 
 /// A call of the peer's that is to be answered.
@@ -31,14 +32,14 @@ impl Answering {
     /// Dropped while it waits for room, the call is not answered.
     pub async fn settle<M: Message>(&self, answer: <M::Contract as Contract>::Answer) {
         let (kind, encoded) = match M::Contract::settle(answer) {
-            Ok(reply) => (Kind::Reply, encode::<CodecOf<M>, Reply<M>>(&reply)),
-            Err(error) => (Kind::Declined, encode::<CodecOf<M>, ErrorOf<M>>(&error)),
+            Ok(reply) => (Kind::Reply, self.conn.pack::<CodecOf<M>, Reply<M>>(&reply)),
+            Err(error) => (Kind::Declined, self.conn.pack::<CodecOf<M>, ErrorOf<M>>(&error)),
         };
         let max = self.conn.max_message();
         match encoded {
             Ok(mut payload) if payload.len() <= max => {
                 self.finish(kind, &mut payload).await;
-                recycle(payload);
+                payload.recycle();
             }
             Ok(payload) => {
                 let text = format!("it has {} bytes, the caller's limit `max_message` is {max}", payload.len());
@@ -53,10 +54,10 @@ impl Answering {
     /// # Cancel safety
     /// Dropped while it waits for room, the call is not answered.
     pub async fn fail(&self, failure: &Failure) {
-        self.finish(Kind::Failed, &mut failure.encode()).await;
+        self.finish(Kind::Failed, &mut failure.encode().into()).await;
     }
 
-    async fn finish(&self, kind: Kind, payload: &mut Vec<u8>) {
+    async fn finish(&self, kind: Kind, payload: &mut Packed) {
         let (conn, call) = (&self.conn, self.call);
         conn.writer.room(payload.len()).await;
         let mut state = lock(&conn.state);
@@ -144,7 +145,7 @@ impl Conn {
         if let Some(grant) = grant {
             let payload = grant.encode();
             let header = Header::of_call(Kind::Credit, call, payload.len() as u32);
-            self.writer.push(&header, &mut payload.to_vec());
+            self.writer.push(&header, &mut payload.to_vec().into());
             self.writer.flush();
         }
     }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::task::{self, Poll, ready};
 use std::time::Instant;
 
-use bytes::Bytes;
 use kinfolk_protocol::{CallId, Context, Failure, Flags, Header, Kind, MessageId, Trace};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Conn, Delivery, Known, Lane, Place, Waiter};
-use crate::scratch::recycle;
+use crate::attachments::{Arrived, Packed};
 use crate::sync::lock;
 use crate::writer::Order;
 
@@ -19,9 +18,9 @@ use crate::writer::Order;
 #[non_exhaustive]
 pub enum CallOutcome {
     /// The handler's answer.
-    Answer(Bytes),
+    Answer(Arrived),
     /// The handler's error.
-    Declined(Bytes),
+    Declined(Arrived),
     /// The runtime's word that there is none of the handler.
     Failed(Failure),
     /// The link ended.
@@ -69,7 +68,7 @@ pub struct Calling {
 
 #[derive(Debug)]
 enum Stage {
-    Waiting { message: MessageId, payload: Vec<u8>, place: Place },
+    Waiting { message: MessageId, payload: Packed, place: Place },
     Sent(Sent),
     Done,
 }
@@ -79,12 +78,12 @@ enum Stage {
 struct Sent {
     call: CallId,
     answer: oneshot::Receiver<CallOutcome>,
-    items: Option<mpsc::UnboundedReceiver<Bytes>>,
+    items: Option<mpsc::UnboundedReceiver<Arrived>>,
 }
 
 impl Conn {
     /// A call with an encoded payload.
-    pub fn call(self: &Arc<Self>, message: MessageId, payload: Vec<u8>, manner: Manner) -> Calling {
+    pub fn call(self: &Arc<Self>, message: MessageId, payload: Packed, manner: Manner) -> Calling {
         let place =
             Place { conn: Arc::clone(self), lane: Lane::call(payload.len() + manner.front().len()), ticket: None };
         Calling { conn: Arc::clone(self), manner, stage: Stage::Waiting { message, payload, place } }
@@ -120,7 +119,7 @@ impl Conn {
             // Room in the queue is not waited for: there is one for each call that was let in, at most.
             let mut header = Header::of_call(Kind::Cancel, call, 0);
             header.flags = if report { Flags::REPORT } else { Flags::NONE };
-            self.writer.push(&header, &mut Vec::new());
+            self.writer.push(&header, &mut Packed::default());
             delivery
         };
         drop(state);
@@ -149,7 +148,7 @@ impl Calling {
     }
 
     /// The next item, or `None` once all have been taken and there is an answer, or if none are kept.
-    pub fn poll_item(&mut self, cx: &mut task::Context<'_>) -> Poll<Option<Bytes>> {
+    pub fn poll_item(&mut self, cx: &mut task::Context<'_>) -> Poll<Option<Arrived>> {
         if !ready!(self.poll_sent(cx)) {
             return Poll::Ready(None);
         }
@@ -166,7 +165,7 @@ impl Calling {
         if let Stage::Waiting { message, payload, place } = &mut self.stage {
             let conn = &self.conn;
             let sent = ready!(conn.poll_start(cx, *message, payload, place, &self.manner));
-            recycle(std::mem::take(payload));
+            std::mem::take(payload).recycle();
             let Some((sent, alone)) = sent else {
                 self.stage = Stage::Done;
                 return Poll::Ready(false);
@@ -190,7 +189,7 @@ impl Conn {
         &self,
         cx: &task::Context<'_>,
         message: MessageId,
-        payload: &mut Vec<u8>,
+        payload: &mut Packed,
         place: &mut Place,
         manner: &Manner,
     ) -> Poll<Option<(Sent, bool)>> {
@@ -208,7 +207,7 @@ impl Conn {
         let (waiter, answer, items) = Waiter::new(manner);
         let call = state.session.call(length as u64, waiter);
         let flags = if front.is_empty() { Flags::NONE } else { Flags::CONTEXT };
-        let header = Header { kind: Kind::Call, flags, call, message, length: length as u32 };
+        let header = Header { flags, message, ..Header::of_call(Kind::Call, call, length as u32) };
         let mark = self.writer.push_with(&header, &front, payload);
         if let Some(waiter) = state.session.waiter(call) {
             waiter.mark = mark;

@@ -8,12 +8,12 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use kinfolk_protocol::{CallId, Header, Kind};
+use kinfolk_protocol::{CallId, Entry, Header, Kind};
 
 use super::{CallOutcome, Conn, Job, Waiter};
+use crate::attachments::Packed;
 use crate::sync::lock;
 use crate::sys::{Begin, Board, Withdrawal};
-use crate::transport::Transport;
 
 /// How far a call came that ended without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,14 +47,16 @@ pub enum Known {
 }
 
 impl Conn {
-    /// Has the child note which calls it begins in memory both sides share: with the next bytes, which are the first.
+    /// Has the child note which calls it begins in memory both sides share, which is passed with its init value.
     /// Where that is not to be had it says so by a frame for each.
-    pub fn share_board(&self, transport: &dyn Transport) {
-        let Ok((board, descriptor)) = Board::create(self.theirs.max_in_flight) else { return };
-        if transport.pass(descriptor).is_ok() {
-            // Shared once, before anything is sent.
-            let _ = self.their_board.set(board);
+    pub fn share_board(&self, init: &mut Packed) {
+        if !self.carrier.carries_descriptors() {
+            return;
         }
+        let Ok((board, descriptor)) = Board::create(self.theirs.max_in_flight) else { return };
+        init.take_along(Entry::Board, descriptor);
+        // Shared once, before anything is sent.
+        let _ = self.their_board.set(board);
     }
 
     /// The board the parent shared.
@@ -102,7 +104,7 @@ impl Conn {
             // A parent need not say: its children do not outlive it.
             Begin::NoPlace if !self.reports_starts => true,
             Begin::NoPlace => {
-                let mark = self.writer.push(&Header::of_call(Kind::Started, call, 0), &mut Vec::new());
+                let mark = self.writer.push(&Header::of_call(Kind::Started, call, 0), &mut Packed::default());
                 self.writer.flush();
                 self.writer.written(mark).await
             }

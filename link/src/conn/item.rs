@@ -9,7 +9,8 @@ use kinfolk_protocol::{CallId, Cancelled, Failure, Header, ItemRoom, Kind, Messa
 use tokio::task::yield_now;
 
 use super::{Answering, Conn, Job, Ticket};
-use crate::scratch::{CodecOf, encode, recycle};
+use crate::attachments::Packed;
+use crate::scratch::CodecOf;
 use crate::sync::lock;
 use crate::writer::is_long;
 
@@ -30,7 +31,7 @@ impl Drop for Place {
 }
 
 impl Place {
-    fn poll(&mut self, cx: &Context<'_>, payload: &mut Vec<u8>) -> Poll<Result<(), Cancelled>> {
+    fn poll(&mut self, cx: &Context<'_>, payload: &mut Packed) -> Poll<Result<(), Cancelled>> {
         let mut state = lock(&self.conn.state);
         let state = &mut *state;
         let room = state.session.item_room(self.call);
@@ -63,7 +64,7 @@ impl Answering {
     /// Dropped before it resolves, nothing was sent.
     pub async fn item<M: Message>(&self, item: &Progress<M>) -> Result<(), Cancelled> {
         let max = self.conn.max_message();
-        let mut payload = match encode::<CodecOf<M>, Progress<M>>(item) {
+        let mut payload = match self.conn.pack::<CodecOf<M>, Progress<M>>(item) {
             Ok(payload) if payload.len() <= max => payload,
             Ok(payload) => {
                 let text = format!("an item has {} bytes, the caller's limit `max_message` is {max}", payload.len());
@@ -75,7 +76,7 @@ impl Answering {
         self.conn.writer.room(payload.len()).await;
         let mut place = Place { conn: Arc::clone(&self.conn), call: self.call, ticket: None };
         let sent = poll_fn(|cx| place.poll(cx, &mut payload)).await;
-        recycle(payload);
+        payload.recycle();
         self.conn.writer.wake();
         if long {
             // Whoever reads and writes has its turn now, or a stream would hold up everything else for all its credit.

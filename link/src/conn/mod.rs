@@ -23,10 +23,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use kinfolk_protocol::{
-    CallId, ChildName, Flags, Header, Kind, Limits, LogRecord, Message, MessageId, Session, Untaken, Welcomed,
+    CallId, Carrier, ChildName, Codec, CodecError, Header, Kind, Limits, LogRecord, Message, MessageId, Session,
+    Untaken, Welcomed,
 };
+use serde::Serialize;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
@@ -39,6 +40,7 @@ pub use self::send::{SendCause, SendError, Sending};
 use self::table::Table;
 pub use self::table::{Admission, ShapeMismatch};
 use self::turns::{Ticket, Turns};
+use crate::attachments::{Arrived, Borrowing, Carrying, Lending, Packed, Trust};
 use crate::sync::lock;
 use crate::sys::Board;
 use crate::transport::Transport;
@@ -71,12 +73,15 @@ impl fmt::Display for Peer {
 struct Closed;
 
 /// A link after its handshake.
-#[derive(Debug)]
 pub struct Conn {
     peer: Peer,
     /// What the peer accepts.
     theirs: Limits,
-    writer: Writer,
+    writer: Arc<Writer>,
+    /// What we lend, and what we are lent.
+    lending: Arc<Lending>,
+    borrowing: Arc<Borrowing>,
+    carrier: Arc<dyn Carrier>,
     state: Mutex<State>,
     /// The last of the peer's calls was answered.
     idle: Notify,
@@ -90,6 +95,12 @@ pub struct Conn {
     our_board: OnceLock<Board>,
     /// A child says by a frame that it begins a call where there is no board for it.
     reports_starts: bool,
+}
+
+impl fmt::Debug for Conn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conn").field("peer", &self.peer).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -109,7 +120,7 @@ struct State {
 #[derive(Debug)]
 struct Waiter {
     answer: oneshot::Sender<CallOutcome>,
-    items: Option<mpsc::UnboundedSender<Bytes>>,
+    items: Option<mpsc::UnboundedSender<Arrived>>,
     /// Tells whether its call has left.
     mark: Mark,
     /// The peer has said that its handler has begun.
@@ -119,7 +130,7 @@ struct Waiter {
 }
 
 impl Waiter {
-    fn new(manner: &Manner) -> (Self, oneshot::Receiver<CallOutcome>, Option<mpsc::UnboundedReceiver<Bytes>>) {
+    fn new(manner: &Manner) -> (Self, oneshot::Receiver<CallOutcome>, Option<mpsc::UnboundedReceiver<Arrived>>) {
         let (answer, answered) = oneshot::channel();
         #[expect(clippy::disallowed_methods, reason = "the credit for items bounds it")]
         let (items, received) = manner.items.then(mpsc::unbounded_channel).unzip();
@@ -192,16 +203,24 @@ impl Drop for Place {
 }
 
 impl Conn {
-    /// A connection on which we accept `ours` and the peer accepts `theirs`. One task runs
+    /// A connection on which we accept `ours` and the peer, which is trusted or not, accepts `theirs`. One task runs
     /// [`write`](Self::write), one reads frames and hands them to [`receive`](Self::receive).
     #[must_use]
-    pub fn new(transport: Arc<dyn Transport>, peer: Peer, ours: &Limits, theirs: &Limits) -> Self {
-        let session = Session::new(&ours.within_ceiling(), &theirs.within_ceiling());
+    pub fn new(transport: Arc<dyn Transport>, peer: Peer, trust: Trust, ours: &Limits, theirs: &Limits) -> Self {
+        let (ours, theirs) = (ours.within_ceiling(), theirs.within_ceiling());
+        let session = Session::new(&ours, &theirs);
+        let descriptors = transport.carries_descriptors();
+        let writer = Arc::new(Writer::new(transport, QUEUE));
+        let lending = Lending::new(Arc::clone(&writer), descriptors, &theirs);
+        let borrowing = Borrowing::new(Arc::clone(&writer), trust, &ours);
         let peer_is_parent = peer == Peer::Parent;
         Self {
             peer,
-            theirs: theirs.within_ceiling(),
-            writer: Writer::new(transport, QUEUE),
+            theirs,
+            writer,
+            carrier: Arc::new(Carrying(Arc::clone(&lending))),
+            lending,
+            borrowing,
             state: Mutex::new(State {
                 session,
                 callers: Turns::default(),
@@ -224,6 +243,14 @@ impl Conn {
     #[must_use]
     pub fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// Encodes a value that is to be sent, with what it takes along.
+    ///
+    /// # Errors
+    /// The value cannot be expressed in the codec, or takes along what this link cannot carry.
+    pub fn pack<C: Codec, T: Serialize>(&self, value: &T) -> Result<Packed, CodecError> {
+        Packed::new::<C, T>(Arc::clone(&self.carrier), value)
     }
 
     /// Writes whatever is queued until the link takes no more.
@@ -266,28 +293,29 @@ impl Conn {
     }
 
     /// Queues our first bytes and our first frame, and writes them at once.
-    pub fn open(&self, kind: Kind, payload: &mut Vec<u8>) {
+    pub fn open(&self, kind: Kind, payload: impl Into<Packed>) {
         self.writer.preamble();
         self.control(kind, payload);
     }
 
     /// Queues a frame that belongs to no call, and writes it at once.
-    pub fn control(&self, kind: Kind, payload: &mut Vec<u8>) {
-        self.writer.push(&Header::control(kind, payload.len() as u32), payload);
+    pub fn control(&self, kind: Kind, payload: impl Into<Packed>) {
+        let mut payload = payload.into();
+        self.writer.push(&Header::control(kind, payload.len() as u32), &mut payload);
         self.writer.flush();
     }
 
     /// Queues a frame about a message type.
-    pub fn about(&self, kind: Kind, message: MessageId, payload: &mut Vec<u8>) {
-        let length = payload.len() as u32;
-        let header = Header { kind, flags: Flags::NONE, call: CallId::NONE, message, length };
-        self.writer.push(&header, payload);
+    pub fn about(&self, kind: Kind, message: MessageId, payload: impl Into<Packed>) {
+        let mut payload = payload.into();
+        let header = Header { message, ..Header::control(kind, payload.len() as u32) };
+        self.writer.push(&header, &mut payload);
         self.writer.flush();
     }
 
     /// Queues an event of the log, unless the queue is full: a log must not hold the program up. True if it is queued.
     pub fn log(&self, record: &LogRecord) -> bool {
-        let mut payload = record.encode();
+        let mut payload = Packed::from(record.encode());
         let room = self.writer.has_room(payload.len());
         if room {
             self.writer.push(&Header::control(Kind::Log, payload.len() as u32), &mut payload);

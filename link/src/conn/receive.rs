@@ -1,14 +1,17 @@
 //! What a received frame means.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use kinfolk_protocol::{
-    Broken, CallId, Context, Failure, Flags, Frame, Grant, Header, InitFailed, Kind, LogRecord, MessageId, PanicInfo,
-    Ready, Settled, WireError,
+    Broken, BrokenLoan, CallId, Context, Failure, Flags, FrameError, Grant, Header, InitFailed, Kind, LogRecord,
+    MessageId, PanicInfo, Ready, Settled, WireError,
 };
 
 use super::{CallOutcome, Conn, Job, Peer};
+use crate::attachments::{Arrived, number};
 use crate::error::Misbehaviour;
+use crate::reader::Frame;
 use crate::sync::lock;
+use crate::transport::Passed;
 use crate::writer::Order;
 
 /// A call the peer made.
@@ -19,8 +22,8 @@ pub struct Asked {
     /// The type of its message.
     pub message: MessageId,
     /// Its message, in the protocol's codec.
-    pub payload: Bytes,
-    /// What came with it.
+    pub payload: Arrived,
+    /// What came in front of it.
     pub context: Context,
 }
 
@@ -37,7 +40,7 @@ pub enum Received {
         /// Its type.
         message: MessageId,
         /// Its value, in the protocol's codec.
-        payload: Bytes,
+        payload: Arrived,
     },
     /// The parent wants the child to finish and leave.
     Drain,
@@ -66,6 +69,18 @@ impl From<WireError> for Misbehaviour {
     }
 }
 
+impl From<FrameError> for Misbehaviour {
+    fn from(error: FrameError) -> Self {
+        Self::Frame(error)
+    }
+}
+
+impl From<BrokenLoan> for Misbehaviour {
+    fn from(error: BrokenLoan) -> Self {
+        Self::Loan(error)
+    }
+}
+
 impl From<Broken> for Misbehaviour {
     fn from(error: Broken) -> Self {
         Self::Session(error)
@@ -78,13 +93,13 @@ impl Conn {
     /// # Errors
     /// [`Misbehaviour`]: the peer may not send it; the link is to be ended.
     pub fn receive(&self, frame: Frame) -> Result<Received, Misbehaviour> {
-        let Frame { header, payload } = frame;
+        let Frame { header, payload, passed } = frame;
         match header.kind {
-            Kind::Reply => self.settle(header.call, CallOutcome::Answer(payload)),
-            Kind::Declined => self.settle(header.call, CallOutcome::Declined(payload)),
+            Kind::Reply => self.settle(header.call, CallOutcome::Answer(self.arrived(&header, payload, passed)?)),
+            Kind::Declined => self.settle(header.call, CallOutcome::Declined(self.arrived(&header, payload, passed)?)),
             Kind::Failed => self.settle(header.call, CallOutcome::Failed(Failure::decode(&payload)?)),
-            Kind::Call => self.asked(&header, payload).map(Received::Call),
-            Kind::Item => self.item(header.call, payload),
+            Kind::Call => self.asked(&header, self.arrived(&header, payload, passed)?).map(Received::Call),
+            Kind::Item => self.item(header.call, self.arrived(&header, payload, passed)?),
             Kind::Started => {
                 if let Some(waiter) = lock(&self.state).session.waiter(header.call) {
                     waiter.started = true;
@@ -98,7 +113,7 @@ impl Conn {
             }
             Kind::Message => {
                 lock(&self.state).session.received(payload.len() as u64)?;
-                Ok(Received::Message { message: header.message, payload })
+                Ok(Received::Message { message: header.message, payload: self.arrived(&header, payload, passed)? })
             }
             Kind::Credit if header.call != CallId::NONE => {
                 let mut state = lock(&self.state);
@@ -113,8 +128,15 @@ impl Conn {
                 state.senders.wake_first();
                 Ok(Received::Handled)
             }
+            Kind::Region => self.borrowing.region(&header, &payload, passed).map(|()| Received::Handled),
+            Kind::Retired => self.borrowing.retired(&payload).map(|()| Received::Handled),
+            Kind::Returned => Ok(self.lending.returned(number(&payload)?).map(|()| Received::Handled)?),
             _ => Self::told(&header, payload),
         }
+    }
+
+    fn arrived(&self, header: &Header, payload: Bytes, passed: Passed) -> Result<Arrived, Misbehaviour> {
+        self.borrowing.arrived(header, payload, passed)
     }
 
     /// What one runtime tells the other.
@@ -130,18 +152,18 @@ impl Conn {
         }
     }
 
-    fn asked(&self, header: &Header, mut payload: Bytes) -> Result<Asked, Misbehaviour> {
+    fn asked(&self, header: &Header, mut payload: Arrived) -> Result<Asked, Misbehaviour> {
         let mut context = Context::default();
         lock(&self.state).session.called(header.call, payload.len() as u64, Job::default())?;
         if header.flags.has(Flags::CONTEXT) {
             let length;
-            (context, length) = Context::decode(&payload)?;
+            (context, length) = Context::decode(payload.message())?;
             payload.advance(length);
         }
         Ok(Asked { call: header.call, message: header.message, payload, context })
     }
 
-    fn item(&self, call: CallId, payload: Bytes) -> Result<Received, Misbehaviour> {
+    fn item(&self, call: CallId, payload: Arrived) -> Result<Received, Misbehaviour> {
         let bytes = payload.len();
         let mut state = lock(&self.state);
         let Settled::Waiter(waiter) = state.session.item(call, bytes as u64)? else { return Ok(Received::Handled) };

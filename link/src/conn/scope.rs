@@ -7,6 +7,7 @@ use kinfolk_protocol::{CallId, Cancelled, Header, Kind, Message, Progress, Trace
 
 use super::{Answering, Asked, Conn, Peer};
 use crate::ambient::Ambient;
+use crate::attachments::Packed;
 use crate::sync::lock;
 
 /// Held by everything that works on one call of the peer's; the call has ended when the last of them has dropped it.
@@ -104,7 +105,7 @@ impl Drop for Scope {
 impl Conn {
     /// Tells the caller that the handler of a cancelled call has ended.
     pub(super) fn stopped(&self, call: CallId) {
-        self.writer.push(&Header::of_call(Kind::Stopped, call, 0), &mut Vec::new());
+        self.writer.push(&Header::of_call(Kind::Stopped, call, 0), &mut Packed::default());
         self.writer.flush();
     }
 }

@@ -10,7 +10,8 @@ use kinfolk_protocol::{CodecError, Header, Kind, Message, MessageId};
 use thiserror::Error;
 
 use super::{Admission, Closed, Conn, Lane, Peer, Place, ShapeMismatch, Ticket};
-use crate::scratch::{CodecOf, encode, recycle};
+use crate::attachments::Packed;
+use crate::scratch::CodecOf;
 use crate::sync::lock;
 
 /// A one-way message was not accepted. It comes back.
@@ -110,7 +111,7 @@ impl Conn {
         Err(SendError { message, peer: self.peer.clone(), cause })
     }
 
-    fn encode_message<M: Message>(&self, message: &M) -> Result<Vec<u8>, SendCause> {
+    fn encode_message<M: Message>(&self, message: &M) -> Result<Packed, SendCause> {
         match self.admits::<M>() {
             Admission::Handled => {}
             // A parent reads what it has no handler for as an event.
@@ -118,10 +119,10 @@ impl Conn {
             Admission::NoHandler => return Err(SendCause::Unsupported),
             Admission::Mismatch(mismatch) => return Err(SendCause::ShapeMismatch(mismatch)),
         }
-        let payload = encode::<CodecOf<M>, M>(message).map_err(SendCause::Encode)?;
+        let payload = self.pack::<CodecOf<M>, M>(message).map_err(SendCause::Encode)?;
         let (bytes, max) = (payload.len(), self.max_message());
         if bytes > max {
-            recycle(payload);
+            payload.recycle();
             return Err(SendCause::TooLong { bytes, max });
         }
         Ok(payload)
@@ -130,7 +131,7 @@ impl Conn {
     /// Queues an encoded message if there is credit; otherwise `waker`, if there is one, gets a place in the queue.
     fn start_send<M: Message>(
         &self,
-        payload: &mut Vec<u8>,
+        payload: &mut Packed,
         ticket: &mut Option<Ticket>,
         waker: Option<&Waker>,
     ) -> Result<TrySend, Closed> {
@@ -156,7 +157,7 @@ impl Conn {
             state.senders.wake_first();
         }
         self.writer.wake();
-        recycle(std::mem::take(payload));
+        std::mem::take(payload).recycle();
         Ok(TrySend::Sent)
     }
 }
@@ -169,7 +170,7 @@ impl Conn {
 #[must_use = "a message is sent when it is awaited"]
 pub struct Sending<M> {
     message: Option<M>,
-    payload: Option<Vec<u8>>,
+    payload: Option<Packed>,
     place: Place,
 }
 

@@ -3,13 +3,16 @@
 use std::pin::Pin;
 use std::task::Poll;
 
-use kinfolk_protocol::{Bincode, Call, Failure, Frame, MessageId, OneWay, Protocol, ToChild, Version, Welcomed};
+use bytes::Bytes;
+use kinfolk_protocol::{Bincode, Call, Failure, Flags, MessageId, OneWay, Protocol, ToChild, Version, Welcomed};
 use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::error::LinkError;
 use crate::memory::Memory;
+use crate::reader::Frame;
 use crate::reader::Reader;
+use crate::transport::Passed;
 
 enum Pair {}
 impl Protocol for Pair {
@@ -61,7 +64,7 @@ fn pair(limits: Limits, capacity: usize) -> (End, End) {
     let end = |transport: Memory, peer| {
         let transport: Arc<dyn Transport> = Arc::new(transport);
         let reader = Reader::new(Arc::clone(&transport), limits.max_message);
-        let conn = Arc::new(Conn::new(transport, peer, &limits, &limits));
+        let conn = Arc::new(Conn::new(transport, peer, Trust::Untrusted, &limits, &limits));
         let writing = Arc::clone(&conn);
         tokio::spawn(async move { writing.write().await });
         End { conn, reader }
@@ -70,7 +73,7 @@ fn pair(limits: Limits, capacity: usize) -> (End, End) {
 }
 
 fn call(end: &End, payload: &[u8]) -> tokio::task::JoinHandle<CallOutcome> {
-    tokio::spawn(end.conn.call(MessageId::of("Ask"), payload.to_vec(), Manner::default()))
+    tokio::spawn(end.conn.call(MessageId::of("Ask"), payload.to_vec().into(), Manner::default()))
 }
 
 /// Lets everything that can run do so.
@@ -86,10 +89,10 @@ async fn a_call_is_answered_over_a_link_of_any_width() {
         let (mut parent, mut child) = pair(Limits::default(), capacity);
         let waiting = call(&parent, &[42]);
         let asked = child.expect_call().await;
-        assert_eq!(&asked.payload[..], [42]);
+        assert_eq!(asked.payload.message()[..], [42]);
         Answering::new(Arc::clone(&child.conn), asked.call).settle::<Ask>(Ok(7)).await;
         assert!(matches!(parent.next().await, Ok(Some(Received::Handled))));
-        assert!(matches!(waiting.await.unwrap(), CallOutcome::Answer(bytes) if bytes[..] == [7]));
+        assert!(matches!(waiting.await.unwrap(), CallOutcome::Answer(bytes) if bytes.message()[..] == [7]));
     }
 }
 
@@ -118,7 +121,7 @@ async fn calls_beyond_the_limit_wait_their_turn() {
     assert_eq!(parent.conn.in_flight(), 2);
     for n in 0..5 {
         let asked = child.expect_call().await;
-        assert_eq!(&asked.payload[..], [n], "first come, first served");
+        assert_eq!(asked.payload.message()[..], [n], "first come, first served");
         Answering::new(Arc::clone(&child.conn), asked.call).fail(&Failure::Unsupported).await;
         parent.next().await.unwrap();
         settle_down().await;
@@ -180,7 +183,7 @@ async fn an_ended_link_tells_every_caller_how_far_it_came() {
 async fn calls_that_are_given_up_do_not_pile_up_behind_a_peer_that_does_not_read() {
     let (parent, _child) = pair(Limits::default(), 64);
     for _ in 0..100 {
-        let call = tokio::spawn(parent.conn.call(MessageId::of("Ask"), vec![0; 1 << 20], Manner::default()));
+        let call = tokio::spawn(parent.conn.call(MessageId::of("Ask"), vec![0; 1 << 20].into(), Manner::default()));
         settle_down().await;
         call.abort();
         settle_down().await;
@@ -206,7 +209,7 @@ async fn only_a_parent_is_told_that_a_cancelled_handler_has_ended() {
     for (end, pile) in [(parent, false), (child, true)] {
         for slot in 0..1_000 {
             let header = Header { flags: Flags::REPORT, ..Header::of_call(Kind::Cancel, CallId::from_bits(slot), 0) };
-            end.conn.receive(Frame { header, payload: Bytes::new() }).unwrap();
+            end.conn.receive(Frame { header, payload: Bytes::new(), passed: Passed::default() }).unwrap();
         }
         assert_eq!(end.conn.queued() > 10_000, pile, "{:?}", end.conn.peer());
     }
@@ -221,7 +224,7 @@ fn share_board(parent: &End, child: &End) {
 
 /// A call that was sent and is given up.
 async fn given_up(parent: &End, payload: Vec<u8>, manner: Manner) -> Option<Delivery> {
-    let mut calling = parent.conn.call(MessageId::of("Ask"), payload, manner);
+    let mut calling = parent.conn.call(MessageId::of("Ask"), payload.into(), manner);
     let pending = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut calling).poll(cx).is_pending())).await;
     assert!(pending, "nobody has answered");
     calling.give_up(|_| {})
@@ -251,7 +254,7 @@ async fn a_call_that_was_withdrawn_does_not_begin_when_it_arrives() {
 async fn a_call_that_has_begun_cannot_be_withdrawn() {
     let (parent, mut child) = pair(Limits::default(), 1 << 20);
     share_board(&parent, &child);
-    let mut calling = parent.conn.call(MessageId::of("Ask"), vec![1], Manner::default());
+    let mut calling = parent.conn.call(MessageId::of("Ask"), vec![1].into(), Manner::default());
     assert!(std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut calling).poll(cx).is_pending())).await);
     let asked = child.expect_call().await;
     assert!(Scope::new(&child.conn, &asked).begin().await);

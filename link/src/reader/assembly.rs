@@ -1,7 +1,10 @@
 //! Long payloads, put together from their chunks.
 
 use bytes::{Bytes, BytesMut};
-use kinfolk_protocol::{Flags, Frame, FrameError, Header, MAX_LONG};
+use kinfolk_protocol::{Flags, FrameError, Header, MAX_LONG};
+
+use super::Frame;
+use crate::transport::Passed;
 
 /// A buffer for a payload up to this long is used again: fresh memory would fault once per page.
 const KEPT: usize = 2 << 20;
@@ -21,6 +24,7 @@ pub(super) struct Assembly {
 struct Open {
     number: u64,
     header: Header,
+    passed: Passed,
     buffer: BytesMut,
 }
 
@@ -43,13 +47,13 @@ impl Assembly {
     }
 
     /// A long payload was announced.
-    pub(super) fn announce(&mut self, header: Header) -> Result<(), FrameError> {
+    pub(super) fn announce(&mut self, header: Header, passed: Passed) -> Result<(), FrameError> {
         if self.open.len() == MAX_LONG {
             return Err(FrameError::TooManyLong);
         }
         self.announced += 1;
         let buffer = std::mem::take(&mut self.spare);
-        self.open.push(Open { number: self.announced, header, buffer });
+        self.open.push(Open { number: self.announced, header, passed, buffer });
         Ok(())
     }
 
@@ -93,11 +97,11 @@ impl Assembly {
             return None;
         }
         let at = self.open.iter().position(|open| open.number == chunk.number)?;
-        let Open { header, mut buffer, .. } = self.open.swap_remove(at);
+        let Open { header, passed, mut buffer, .. } = self.open.swap_remove(at);
         let payload: Bytes = buffer.split().freeze();
         if payload.len() <= KEPT {
             self.spare = buffer;
         }
-        Some(Frame { header, payload })
+        Some(Frame { header, payload, passed })
     }
 }

@@ -1,18 +1,20 @@
 //! Frames out of a stream of bytes.
 
 mod assembly;
+mod passing;
 
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
-use kinfolk_protocol::{Flags, Frame, HEADER_LEN, Header, Kind, PREAMBLE_LEN, check_preamble};
+use bytes::{Buf, Bytes, BytesMut};
+use kinfolk_protocol::{Flags, HEADER_LEN, Header, Kind, PREAMBLE_LEN, check_preamble};
 
 use self::assembly::{Assembly, Chunk};
+use self::passing::Passing;
 use crate::error::{LinkError, Misbehaviour};
-use crate::transport::Transport;
+use crate::transport::{Passed, Transport};
 
 /// How much is asked for at once: many small frames, without the memory of an idle child showing it.
 const READ_SIZE: usize = 64 * 1024;
@@ -25,13 +27,25 @@ const STREAK: u32 = 128;
 /// So many bytes count as much as a frame: they take as long.
 const STREAK_BYTES: usize = 1_024;
 
+/// A frame as it was received.
+#[derive(Debug)]
+pub struct Frame {
+    /// Its header.
+    pub header: Header,
+    /// Its payload, `header.length` bytes.
+    pub payload: Bytes,
+    /// The descriptors that came with it.
+    pub passed: Passed,
+}
+
 /// Reads frames from a [`Transport`]; short payloads share the buffer they were read into, long ones have their own.
 #[derive(Debug)]
 pub struct Reader {
     transport: Arc<dyn Transport>,
     buffer: BytesMut,
     /// The header of the frame whose payload has not arrived whole.
-    header: Option<Header>,
+    header: Option<(Header, Passed)>,
+    passing: Passing,
     long: Assembly,
     /// The chunk whose bytes come next.
     chunk: Option<Chunk>,
@@ -49,6 +63,7 @@ impl Reader {
             transport,
             buffer: BytesMut::new(),
             header: None,
+            passing: Passing::default(),
             long: Assembly::default(),
             chunk: None,
             max_message,
@@ -148,26 +163,26 @@ impl Reader {
                     Progress::Missing => return Ok(None),
                 }
             }
-            let Some(header) = self.parse_header()? else { return Ok(None) };
+            let Some((header, passed)) = self.parse_header()? else { return Ok(None) };
             if header.flags.has(Flags::LONG) {
-                self.long.announce(header).map_err(Misbehaviour::Frame)?;
+                self.long.announce(header, passed).map_err(Misbehaviour::Frame)?;
             } else if header.kind == Kind::Chunk {
                 self.streak += cost(header.length as usize);
                 self.streak += 1;
                 self.chunk = self.long.begin(&header).map_err(Misbehaviour::Frame)?;
             } else if self.buffer.len() < header.length as usize {
-                self.header = Some(header);
+                self.header = Some((header, passed));
                 return Ok(None);
             } else {
                 let payload = self.buffer.split_to(header.length as usize).freeze();
-                return Ok(Some(Frame { header, payload }));
+                return Ok(Some(Frame { header, payload, passed }));
             }
         }
     }
 
-    fn parse_header(&mut self) -> Result<Option<Header>, LinkError> {
-        if let Some(header) = self.header.take() {
-            return Ok(Some(header));
+    fn parse_header(&mut self) -> Result<Option<(Header, Passed)>, LinkError> {
+        if let Some(known) = self.header.take() {
+            return Ok(Some(known));
         }
         let Some(bytes) = self.buffer.first_chunk::<HEADER_LEN>() else { return Ok(None) };
         let header = Header::decode(bytes, self.max_message).map_err(Misbehaviour::Frame)?;
@@ -175,8 +190,9 @@ impl Reader {
         if header.kind == Kind::Init {
             return Err(Misbehaviour::OutOfPlace { kind: Kind::Init, when: "although only a parent may, once" }.into());
         }
+        let passed = self.passing.of(&header, self.buffer.len()).map_err(Misbehaviour::Frame)?;
         self.buffer.advance(HEADER_LEN);
-        Ok(Some(header))
+        Ok(Some((header, passed)))
     }
 
     /// Moves what has been read of a chunk to its place.
@@ -211,21 +227,25 @@ impl Reader {
         if self.ended {
             return Ok(0);
         }
+        let mut passed = Passed::default();
         let result = match self.chunk.as_mut() {
             // Into its own place, and nothing beyond it.
             Some(chunk) => {
-                let read = look.read(&*self.transport, self.long.buffer(*chunk), chunk.missing);
+                let read = look.read(&*self.transport, self.long.buffer(*chunk), chunk.missing, &mut passed);
                 chunk.missing -= *read.as_ref().unwrap_or(&0);
                 read
             }
             None => {
-                let missing =
-                    self.header.map_or(0, |header| (header.length as usize).saturating_sub(self.buffer.len()));
+                let missing = self
+                    .header
+                    .as_ref()
+                    .map_or(0, |(header, _)| header.length as usize)
+                    .saturating_sub(self.buffer.len());
                 if self.buffer.capacity() - self.buffer.len() < missing.max(LEAST_ROOM) {
                     self.buffer.reserve(missing.max(READ_SIZE));
                 }
                 let limit = if self.long.is_empty() { usize::MAX } else { missing.max(SHORT_READ) };
-                look.read(&*self.transport, &mut self.buffer, limit)
+                look.read(&*self.transport, &mut self.buffer, limit, &mut passed)
             }
         };
         let count = match result {
@@ -233,6 +253,7 @@ impl Reader {
             result => result?,
         };
         self.ended = count == 0;
+        self.passing.read(count, passed);
         Ok(count)
     }
 }
@@ -252,10 +273,16 @@ enum Look {
 }
 
 impl Look {
-    fn read(self, transport: &dyn Transport, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
+    fn read(
+        self,
+        transport: &dyn Transport,
+        buffer: &mut BytesMut,
+        limit: usize,
+        passed: &mut Passed,
+    ) -> io::Result<usize> {
         match self {
-            Self::Watched => transport.try_read(buffer, limit),
-            Self::Last => transport.read_now(buffer, limit),
+            Self::Watched => transport.try_read(buffer, limit, passed),
+            Self::Last => transport.read_now(buffer, limit, passed),
         }
     }
 }

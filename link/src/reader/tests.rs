@@ -39,7 +39,7 @@ async fn frames_are_found_however_the_bytes_arrive() {
         let (peer, mut reader) = reader(1 << 20);
         let mut frames = Vec::new();
         for chunk in stream.chunks(step) {
-            peer.try_write(&[IoSlice::new(chunk)]).unwrap();
+            peer.try_write(&[IoSlice::new(chunk)], &[]).unwrap();
             while let Some(frame) = reader.try_next().unwrap() {
                 frames.push(frame.payload.len());
             }
@@ -54,13 +54,13 @@ async fn frames_are_found_however_the_bytes_arrive() {
 async fn a_dropped_read_loses_no_byte() {
     let (peer, mut reader) = reader(1 << 20);
     let bytes = frame(b"whole");
-    peer.try_write(&[IoSlice::new(&bytes[..20])]).unwrap();
+    peer.try_write(&[IoSlice::new(&bytes[..20])], &[]).unwrap();
     tokio::select! {
         biased;
         _ = reader.next() => panic!("the frame is not complete"),
         () = std::future::ready(()) => {}
     }
-    peer.try_write(&[IoSlice::new(&bytes[20..])]).unwrap();
+    peer.try_write(&[IoSlice::new(&bytes[20..])], &[]).unwrap();
     assert_eq!(&reader.next().await.unwrap().unwrap().payload[..], b"whole");
 }
 
@@ -68,7 +68,7 @@ async fn a_dropped_read_loses_no_byte() {
 async fn a_fast_peer_leaves_the_other_branches_their_turn() {
     let (peer, mut reader) = reader(1 << 20);
     for _ in 0..3 * STREAK {
-        peer.try_write(&[IoSlice::new(&frame(b""))]).unwrap();
+        peer.try_write(&[IoSlice::new(&frame(b""))], &[]).unwrap();
     }
     let mut read = 0;
     tokio::select! {
@@ -82,7 +82,7 @@ async fn a_fast_peer_leaves_the_other_branches_their_turn() {
 #[tokio::test]
 async fn an_end_within_a_frame_is_told_from_an_end() {
     let (peer, mut reader) = reader(1 << 20);
-    peer.try_write(&[IoSlice::new(&frame(b"half")[..26])]).unwrap();
+    peer.try_write(&[IoSlice::new(&frame(b"half")[..26])], &[]).unwrap();
     drop(peer);
     assert!(matches!(reader.next().await, Err(LinkError::Truncated { bytes: 26 })));
 }
@@ -90,11 +90,11 @@ async fn an_end_within_a_frame_is_told_from_an_end() {
 #[tokio::test]
 async fn garbage_and_oversize_are_misbehaviour_before_anything_is_reserved() {
     let (peer, mut garbage) = reader(1 << 20);
-    peer.try_write(&[IoSlice::new(&[0xff; 24])]).unwrap();
+    peer.try_write(&[IoSlice::new(&[0xff; 24])], &[]).unwrap();
     assert!(matches!(garbage.next().await, Err(LinkError::Misbehaved(Misbehaviour::Frame(_)))));
 
     let (peer, mut oversize) = reader(1 << 20);
-    peer.try_write(&[IoSlice::new(&Header::control(Kind::Reply, u32::MAX).encode())]).unwrap();
+    peer.try_write(&[IoSlice::new(&Header::control(Kind::Reply, u32::MAX).encode())], &[]).unwrap();
     let error = oversize.next().await.unwrap_err();
     let LinkError::Misbehaved(Misbehaviour::Frame(FrameError::TooLong { max, .. })) = error else {
         panic!("{error:?}");
@@ -110,7 +110,7 @@ async fn the_first_bytes_tell_a_stranger_from_an_early_death() {
     assert!(!early.preamble().await.unwrap());
 
     let (peer, mut stranger) = reader(64);
-    peer.try_write(&[IoSlice::new(b"hello, I am a shell\n")]).unwrap();
+    peer.try_write(&[IoSlice::new(b"hello, I am a shell\n")], &[]).unwrap();
     let error = stranger.preamble().await.unwrap_err().to_string();
     assert!(error.contains("\"hello, I\"") && error.contains("not a kinfolk program"), "{error}");
 }
@@ -131,7 +131,7 @@ async fn chunks_of_several_payloads_may_mix_with_each_other_and_with_short_frame
         let (peer, mut reader) = reader(1 << 20);
         let mut frames = Vec::new();
         for part in stream.chunks(step) {
-            peer.try_write(&[IoSlice::new(part)]).unwrap();
+            peer.try_write(&[IoSlice::new(part)], &[]).unwrap();
             while let Some(frame) = reader.try_next().unwrap() {
                 frames.push(frame.payload);
             }
@@ -153,7 +153,7 @@ async fn chunks_that_break_the_rules_are_misbehaviour() {
         (after, FrameError::UnknownLong { number: 1 }),
     ] {
         let (peer, mut reader) = reader(1 << 20);
-        peer.try_write(&[IoSlice::new(&bytes)]).unwrap();
+        peer.try_write(&[IoSlice::new(&bytes)], &[]).unwrap();
         let error = reader.next().await.unwrap_err();
         assert!(
             matches!(error, LinkError::Misbehaved(Misbehaviour::Frame(ref found)) if *found == expected),
@@ -167,7 +167,7 @@ async fn an_announced_length_reserves_no_more_than_was_sent_is_worth() {
     let (peer, mut reader) = reader(1 << 20);
     reader.max_message = u32::MAX;
     let bytes = [announce(u32::MAX as usize), chunk(1, b"x")].concat();
-    peer.try_write(&[IoSlice::new(&bytes)]).unwrap();
+    peer.try_write(&[IoSlice::new(&bytes)], &[]).unwrap();
     assert!(reader.try_next().unwrap().is_none());
     let chunk = reader.long.begin(&Header::of_call(Kind::Chunk, CallId::from_bits(1), 1)).unwrap().unwrap();
     assert!(reader.long.buffer(chunk).capacity() <= 2 << 20);
@@ -177,17 +177,17 @@ async fn an_announced_length_reserves_no_more_than_was_sent_is_worth() {
 async fn a_peer_whose_chunks_make_no_frame_lets_others_have_their_turn() {
     let bytes = [announce(70_000), chunk(1, b"").repeat(40_000)].concat();
     let (peer, mut reader) = reader(bytes.len());
-    assert_eq!(peer.try_write(&[IoSlice::new(&bytes)]).unwrap(), bytes.len());
+    assert_eq!(peer.try_write(&[IoSlice::new(&bytes)], &[]).unwrap(), bytes.len());
     let polled = poll_fn(|cx| Poll::Ready(reader.poll_next(cx).is_pending())).await;
     assert!(polled, "there is no frame");
-    let read = peer.try_write(&[IoSlice::new(&bytes)]).unwrap();
+    let read = peer.try_write(&[IoSlice::new(&bytes)], &[]).unwrap();
     assert!(read < bytes.len() / 4, "{read} of {} bytes were read at a stretch", bytes.len());
 }
 
 #[tokio::test]
 async fn an_init_value_is_refused_before_anything_is_reserved() {
     let (peer, mut reader) = reader(1 << 20);
-    peer.try_write(&[IoSlice::new(&Header::control(Kind::Init, 100_000).encode())]).unwrap();
+    peer.try_write(&[IoSlice::new(&Header::control(Kind::Init, 100_000).encode())], &[]).unwrap();
     let error = reader.try_next().unwrap_err();
     assert!(matches!(error, LinkError::Misbehaved(Misbehaviour::OutOfPlace { kind: Kind::Init, .. })), "{error}");
     assert!(reader.buffer.capacity() <= 2 * READ_SIZE);

@@ -5,14 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use kinfolk_protocol::{Codec, ErrorOf, Failure, Message, MessageId, Progress, Reply};
+use kinfolk_protocol::{ErrorOf, Failure, Message, MessageId, Progress, Reply};
 use tokio::time::{Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{Caller, CancelMode, End};
+use crate::attachments::{Arrived, Packed};
 use crate::conn::{Admission, CallOutcome, Calling, Conn, Delivery, Manner};
-use crate::scratch::{CodecOf, encode, recycle};
+use crate::scratch::CodecOf;
 use crate::trace::CallSpan;
 
 /// A call and everything that can end it.
@@ -124,11 +124,11 @@ impl<M: Message, C: Caller> Asking<M, C> {
         }
         let Stage::Calling(calling) = &mut self.stage else { return Poll::Ready(None) };
         let item = ready!(self.span.within(|| calling.poll_item(cx)));
-        Poll::Ready(item.map(|bytes| self.decode_item(&bytes)))
+        Poll::Ready(item.map(|item| self.decode_item(item)))
     }
 
-    fn decode_item(&mut self, bytes: &Bytes) -> Item<M, C> {
-        CodecOf::<M>::decode(bytes).map_err(|error| {
+    fn decode_item(&mut self, item: Arrived) -> Item<M, C> {
+        item.decode::<CodecOf<M>, Progress<M>>().map_err(|error| {
             // What comes after it is of no use: the handler need not go on.
             self.give_up();
             self.fail(End::BadReply(error.to_string()))
@@ -227,11 +227,11 @@ impl<M: Message, C: Caller> Drop for Asking<M, C> {
     }
 }
 
-fn encoded<M: Message>(conn: &Conn, manner: &Manner, message: &M) -> Result<Vec<u8>, Ended<M>> {
-    let payload = encode::<CodecOf<M>, M>(message).map_err(|error| End::BadMessage(error.to_string()))?;
+fn encoded<M: Message>(conn: &Conn, manner: &Manner, message: &M) -> Result<Packed, Ended<M>> {
+    let payload = conn.pack::<CodecOf<M>, M>(message).map_err(|error| End::BadMessage(error.to_string()))?;
     let (bytes, max) = (payload.len() + manner.front().len(), conn.max_message());
     if bytes > max {
-        recycle(payload);
+        payload.recycle();
         return Err(End::BadMessage(format!("it has {bytes} bytes, the receiver's limit `max_message` is {max}")));
     }
     Ok(payload)
@@ -240,9 +240,9 @@ fn encoded<M: Message>(conn: &Conn, manner: &Manner, message: &M) -> Result<Vec<
 fn reply<M: Message>(outcome: CallOutcome) -> Result<Reply<M>, Ended<M>> {
     Err(match outcome {
         CallOutcome::Answer(bytes) => {
-            return CodecOf::<M>::decode(&bytes).map_err(|error| End::BadReply(error.to_string()));
+            return bytes.decode::<CodecOf<M>, Reply<M>>().map_err(|error| End::BadReply(error.to_string()));
         }
-        CallOutcome::Declined(bytes) => match CodecOf::<M>::decode(&bytes) {
+        CallOutcome::Declined(bytes) => match bytes.decode::<CodecOf<M>, ErrorOf<M>>() {
             Ok(error) => End::App(error),
             Err(error) => End::BadReply(error.to_string()),
         },

@@ -3,14 +3,17 @@
 
 mod board;
 mod exit;
-#[cfg_attr(not(test), expect(dead_code, reason = "blobs and shared regions, which stand on it, are still to come"))]
 mod memory;
+mod nature;
+mod passing;
 mod process;
 mod socket;
 
 pub(crate) use board::{Begin, Board, Withdrawal};
 pub use exit::at_exit;
-#[expect(unused_imports, reason = "blobs and shared regions, which stand on it, are still to come")]
-pub(crate) use memory::{Atom, BadMemory, Draft, Foreign, Frozen, Slot, View, Words};
+pub use memory::Atom;
+pub(crate) use memory::{Draft, Foreign, Frozen, Slot, View, Words};
+pub(crate) use nature::nature;
+pub use passing::receive_blocking;
 pub use process::{Pidfd, Reaped, Usage, end_own_group, kill_group, reap, set_process_name};
-pub use socket::{Socket, peer_has_finished, peer_is_gone, receive_with_descriptor};
+pub use socket::{Socket, peer_has_finished, peer_is_gone};

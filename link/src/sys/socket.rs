@@ -4,29 +4,25 @@
 //! message would wake its sender for nothing. Here writing is watched only while a write is blocked, on a duplicate of
 //! the descriptor.
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{ioctl_fionbio, retry_on_intr};
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    Shutdown, recv, recvmsg, sendmsg, shutdown,
-};
+use rustix::io::ioctl_fionbio;
+use rustix::net::{Shutdown, shutdown};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
 
+use super::passing::{receive, send};
 use crate::sync::lock;
-use crate::transport::Transport;
+use crate::transport::{Passed, Transport};
 
 /// One end of a connected Unix stream socket.
 #[derive(Debug)]
@@ -36,9 +32,6 @@ pub struct Socket {
     write: Mutex<Blocked>,
     /// The runtime that waits for both. A write may block on any thread, which need not have a runtime at all.
     runtime: Handle,
-    /// To be passed with the next bytes.
-    passenger: Mutex<Option<OwnedFd>>,
-    has_passenger: AtomicBool,
 }
 
 /// How a blocked write waits for room.
@@ -63,32 +56,32 @@ impl Socket {
     /// The descriptor is no socket, or cannot be watched.
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
         ioctl_fionbio(&fd, true)?;
-        Ok(Self {
-            read: watch(fd, Interest::READABLE)?,
-            write: Mutex::default(),
-            runtime: Handle::current(),
-            passenger: Mutex::new(None),
-            has_passenger: AtomicBool::new(false),
-        })
+        Ok(Self { read: watch(fd, Interest::READABLE)?, write: Mutex::default(), runtime: Handle::current() })
     }
 }
 
 impl Socket {
-    /// Sends, with the passenger if there is one.
-    fn send(&self, fd: &OwnedFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        if !self.has_passenger.load(Ordering::Acquire) {
-            return send(fd, buffers);
+    /// How a write is to wait that found no room.
+    fn watch_writing(&self) -> Blocked {
+        let _runtime = self.runtime.enter();
+        let duplicate = self.read.get_ref().as_fd().try_clone_to_owned();
+        match duplicate.and_then(|duplicate| watch(duplicate, Interest::WRITABLE)) {
+            Ok(watched) => Blocked::Watched(Arc::new(watched)),
+            // Without a descriptor left for it, it is tried again now and then.
+            Err(_) => self.retry_later(),
         }
-        let mut passenger = lock(&self.passenger);
-        let sent = match passenger.as_ref() {
-            Some(descriptor) => send_with(fd, buffers, descriptor.as_fd())?,
-            None => send(fd, buffers)?,
-        };
-        // It left with the first byte.
-        passenger.take();
-        self.has_passenger.store(false, Ordering::Release);
-        Ok(sent)
     }
+
+    fn retry_later(&self) -> Blocked {
+        let _runtime = self.runtime.enter();
+        Blocked::Unwatched(Box::pin(sleep(RETRY)))
+    }
+}
+
+/// True if a user's processes have passed as many descriptors as they may have open, and nobody has taken them yet:
+/// unix(7).
+fn too_many_on_their_way(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::TOOMANYREFS)
 }
 
 fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
@@ -96,55 +89,22 @@ fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     unsafe { AsyncFd::register_with_interest(fd, interest) }.map_err(io::Error::from)
 }
 
-const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
-
-fn send(fd: &OwnedFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-    Ok(sendmsg(fd, buffers, &mut SendAncillaryBuffer::default(), SEND)?)
-}
-
-/// Sends a descriptor along.
-fn send_with(fd: &OwnedFd, buffers: &[IoSlice<'_>], descriptor: BorrowedFd<'_>) -> io::Result<usize> {
-    let descriptors = [descriptor];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    control.push(SendAncillaryMessage::ScmRights(&descriptors));
-    Ok(sendmsg(fd, buffers, &mut control, SEND)?)
-}
-
-/// Reads from a blocking socket, and the descriptor that came along.
-///
-/// # Errors
-/// The socket's.
-pub fn receive_with_descriptor(link: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    // A process that is stopped and goes on, under a debugger say, is interrupted in a wait with a limit.
-    let receive = || recvmsg(link, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC);
-    let received = retry_on_intr(receive)?;
-    // More than one finds no room and is closed by the kernel.
-    let descriptor = control.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-        _ => None,
-    });
-    Ok((received.bytes, descriptor))
-}
-
 /// Receives into the spare capacity. Says too whether the socket has been emptied.
-fn receive(fd: &OwnedFd, buffer: &mut BytesMut, limit: usize) -> io::Result<(usize, bool)> {
+fn receive_into(fd: &OwnedFd, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<(usize, bool)> {
     let spare = buffer.spare_capacity_mut();
     let room = spare.len().min(limit);
-    let spare = &mut spare[..room];
-    let (_, count) = recv(fd, spare, RecvFlags::DONTWAIT)?;
+    let count = receive(fd.as_fd(), &mut spare[..room], libc::MSG_DONTWAIT, passed)?;
     let count = count.min(room);
     // SAFETY: the kernel has filled the first `count` bytes of the spare capacity.
     unsafe { buffer.set_len(buffer.len() + count) };
-    Ok((count, count < room))
+    // A read ends with the bytes of a write that passed descriptors: there may be more.
+    Ok((count, count < room && passed.is_empty()))
 }
 
 impl Transport for Socket {
-    fn try_read(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
+    fn try_read(&self, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<usize> {
         let mut short = None;
-        let result = self.read.try_io(Interest::READABLE, |fd| match receive(fd, buffer, limit)? {
+        let result = self.read.try_io(Interest::READABLE, |fd| match receive_into(fd, buffer, limit, passed)? {
             // Emptied: told as "would block" so that the readiness is cleared without a further system call.
             (count, true) if count > 0 => {
                 short = Some(count);
@@ -155,30 +115,37 @@ impl Transport for Socket {
         short.map_or(result, Ok)
     }
 
-    fn read_now(&self, buffer: &mut BytesMut, limit: usize) -> io::Result<usize> {
-        receive(self.read.get_ref(), buffer, limit).map(|(count, _)| count)
+    fn read_now(&self, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<usize> {
+        receive_into(self.read.get_ref(), buffer, limit, passed).map(|(count, _)| count)
     }
 
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.read.poll_read_ready(cx).map_ok(|mut ready| ready.retain_ready())
     }
 
-    fn try_write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn try_write(&self, buffers: &[IoSlice<'_>], descriptors: &[OwnedFd]) -> io::Result<usize> {
         let mut write = lock(&self.write);
-        if let Blocked::Watched(watched) = &*write {
-            return watched.try_io(Interest::WRITABLE, |fd| self.send(fd, buffers));
+        let result = match &*write {
+            Blocked::Watched(watched) => {
+                let watched = Arc::clone(watched);
+                watched.try_io(Interest::WRITABLE, |fd| send(fd, buffers, descriptors))
+            }
+            _ => send(self.read.get_ref(), buffers, descriptors),
+        };
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if !matches!(*write, Blocked::Watched(_)) {
+                    *write = self.watch_writing();
+                }
+                Err(error)
+            }
+            // No event says when the descriptors that are on their way have been taken.
+            Err(error) if too_many_on_their_way(&error) => {
+                *write = self.retry_later();
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            result => result,
         }
-        let result = self.send(self.read.get_ref(), buffers);
-        if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
-            let _runtime = self.runtime.enter();
-            let duplicate = self.read.get_ref().as_fd().try_clone_to_owned();
-            // Without a descriptor left for it, it is tried again now and then.
-            *write = match duplicate.and_then(|duplicate| watch(duplicate, Interest::WRITABLE)) {
-                Ok(watched) => Blocked::Watched(Arc::new(watched)),
-                Err(_) => Blocked::Unwatched(Box::pin(sleep(RETRY))),
-            };
-        }
-        result
     }
 
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -195,23 +162,25 @@ impl Transport for Socket {
         *lock(&self.write) = Blocked::No;
     }
 
-    fn write_blocking(&self, buffers: &[IoSlice<'_>], limit: Duration) -> io::Result<usize> {
+    fn write_blocking(&self, buffers: &[IoSlice<'_>], descriptors: &[OwnedFd], limit: Duration) -> io::Result<usize> {
         let fd = self.read.get_ref();
-        match self.send(fd, buffers) {
+        match send(fd, buffers, descriptors) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if too_many_on_their_way(&error) => {
+                std::thread::sleep(RETRY.min(limit));
+                return Err(io::ErrorKind::Interrupted.into());
+            }
             result => return result,
         }
         let limit = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: i64::from(limit.subsec_nanos()) };
         match poll(&mut [PollFd::new(fd, PollFlags::OUT)], Some(&limit))? {
             0 => Err(io::ErrorKind::TimedOut.into()),
-            _ => self.send(fd, buffers),
+            _ => send(fd, buffers, descriptors),
         }
     }
 
-    fn pass(&self, descriptor: OwnedFd) -> Result<(), OwnedFd> {
-        *lock(&self.passenger) = Some(descriptor);
-        self.has_passenger.store(true, Ordering::Release);
-        Ok(())
+    fn carries_descriptors(&self) -> bool {
+        true
     }
 
     fn finish(&self) {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,32 +14,68 @@ use crate::transport::Transport;
 pub(super) const FULL_BUFFER: usize = 64 * 1024;
 /// Buffers handed to one system call, of short frames.
 pub(super) const BATCH: usize = 8;
-/// Those of long ones on top, two each.
+/// Those of long ones on top.
 pub(super) const LONGS: usize = 16;
+/// Those of the last chunk besides: its head and its parts.
+pub(super) const CHUNK: usize = PARTS + 1;
+/// Parts of one chunk. Data is longer than what a message holds inline, so that few of them fill it.
+pub(super) const PARTS: usize = 15;
 
 /// Bytes to write.
 #[derive(Debug)]
-pub(super) enum Piece {
+pub(super) struct Piece {
+    pub(super) content: Content,
+    /// They leave with the first byte.
+    pub(super) descriptors: Vec<OwnedFd>,
+}
+
+#[derive(Debug)]
+pub(super) enum Content {
     /// Headers and short payloads.
     Frames(Vec<u8>),
     /// A part of a long payload.
-    Part(Bytes),
+    Part(Part),
+}
+
+/// A part of a long payload.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) bytes: Bytes,
+    /// The memory may be used again: it is not the program's.
+    pub(super) ours: bool,
+}
+
+impl Part {
+    /// Takes the beginning out.
+    pub(super) fn split_to(&mut self, at: usize) -> Self {
+        Self { bytes: self.bytes.split_to(at), ours: self.ours }
+    }
 }
 
 impl Piece {
+    pub(super) fn frames(buffer: Vec<u8>, descriptors: Vec<OwnedFd>) -> Self {
+        Self { content: Content::Frames(buffer), descriptors }
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Frames(buffer) => buffer,
-            Self::Part(part) => part,
+        match &self.content {
+            Content::Frames(buffer) => buffer,
+            Content::Part(part) => &part.bytes,
         }
     }
 
     /// The length of a part.
     pub(super) fn long(&self) -> Option<usize> {
-        match self {
-            Self::Frames(_) => None,
-            Self::Part(part) => Some(part.len()),
+        match &self.content {
+            Content::Frames(_) => None,
+            Content::Part(part) => Some(part.bytes.len()),
         }
+    }
+}
+
+impl From<Content> for Piece {
+    fn from(content: Content) -> Self {
+        Self { content, descriptors: Vec::new() }
     }
 }
 
@@ -59,9 +96,14 @@ impl Batch {
         self.buffers.iter().map(|piece| piece.bytes().len() as u64).sum::<u64>() - self.offset as u64
     }
 
+    /// What leaves with the first byte that is written.
+    pub(super) fn descriptors(&self) -> &[OwnedFd] {
+        self.buffers.front().map_or(&[], |piece| &piece.descriptors)
+    }
+
     /// Calls `write` with the buffers' remaining bytes.
     pub(super) fn with_slices<T>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> T) -> T {
-        let mut slices = [IoSlice::new(&[]); BATCH + LONGS + 2];
+        let mut slices = [IoSlice::new(&[]); BATCH + LONGS + CHUNK];
         let mut count = 0;
         for (slice, piece) in slices.iter_mut().zip(&self.buffers) {
             let bytes = piece.bytes();
@@ -73,6 +115,9 @@ impl Batch {
 
     /// Drops what was written; true if nothing is left.
     pub(super) fn advance(&mut self, mut written: usize, spare: &mut Vec<u8>) -> bool {
+        if let Some(first) = self.buffers.front_mut().filter(|_| written > 0) {
+            first.descriptors.clear();
+        }
         while let Some(first) = self.buffers.front() {
             let left = first.bytes().len() - self.offset;
             if written < left {
@@ -81,14 +126,14 @@ impl Batch {
             }
             written -= left;
             self.offset = 0;
-            match self.buffers.pop_front() {
-                Some(Piece::Frames(mut done)) if done.capacity() <= 2 * FULL_BUFFER => {
+            match self.buffers.pop_front().map(|piece| piece.content) {
+                Some(Content::Frames(mut done)) if done.capacity() <= 2 * FULL_BUFFER => {
                     done.clear();
                     *spare = done;
                 }
-                Some(Piece::Frames(done)) => recycle(done),
+                Some(Content::Frames(done)) => recycle(done),
                 // The last part of a long payload: its memory is for the next message of this thread.
-                Some(Piece::Part(part)) if part.is_unique() => recycle(Vec::from(part)),
+                Some(Content::Part(part)) if part.ours && part.bytes.is_unique() => recycle(Vec::from(part.bytes)),
                 _ => {}
             }
         }

@@ -3,8 +3,13 @@
 
 use std::collections::VecDeque;
 
+use std::os::fd::OwnedFd;
+
 use bytes::Bytes;
-use kinfolk_protocol::{CallId, Flags, HEADER_LEN, Header, Kind, MAX_LONG, MessageId, WHOLE};
+use kinfolk_protocol::{CallId, Flags, HEADER_LEN, Header, Kind, Loan, MAX_LONG, MessageId, WHOLE};
+
+use super::batch::{PARTS, Part};
+use crate::attachments::{Along, Packed};
 
 /// Frames that must not overtake each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +46,7 @@ impl Order {
 pub(super) struct Follower {
     id: u64,
     pub(super) header: Header,
-    pub(super) payload: Vec<u8>,
+    pub(super) payload: Packed,
 }
 
 /// A payload on its way.
@@ -55,15 +60,69 @@ pub(super) struct Long {
     /// In front of the payload, until the first chunk took it.
     front: Vec<u8>,
     /// What has not left.
-    rest: Bytes,
+    rest: Rest,
     followers: VecDeque<Follower>,
+}
+
+/// The parts of a payload that have not left.
+#[derive(Debug)]
+struct Rest {
+    parts: VecDeque<Part>,
+    length: usize,
+    /// They leave with the frame's header.
+    descriptors: Vec<OwnedFd>,
+    /// They are lent once all has left.
+    loans: Vec<Box<dyn Loan>>,
+}
+
+impl Rest {
+    fn new(payload: Packed) -> Self {
+        let length = payload.len();
+        let (bytes, along) = payload.into_parts();
+        let mut rest = Self { parts: VecDeque::new(), length, descriptors: Vec::new(), loans: Vec::new() };
+        rest.push(bytes.into(), true);
+        if let Some(along) = along {
+            let Along { data, descriptors, loans, table, .. } = *along;
+            data.into_iter().for_each(|data| rest.push(data, false));
+            rest.push(table.into(), false);
+            (rest.descriptors, rest.loans) = (descriptors, loans);
+        }
+        rest
+    }
+
+    fn push(&mut self, bytes: Bytes, ours: bool) {
+        if !bytes.is_empty() {
+            self.parts.push_back(Part { bytes, ours });
+        }
+    }
+
+    /// Takes out at most `most` bytes from the beginning, in at most as many parts as may be in one chunk.
+    fn take(&mut self, most: usize) -> Vec<Part> {
+        let (mut taken, mut room) = (Vec::new(), most);
+        while room > 0 && taken.len() < PARTS {
+            let Some(part) = self.parts.front_mut() else { break };
+            let length = part.bytes.len().min(room);
+            taken.push(part.split_to(length));
+            if part.bytes.is_empty() {
+                self.parts.pop_front();
+            }
+            (room, self.length) = (room - length, self.length - length);
+        }
+        taken
+    }
+
+    /// All of it has left, or is about to.
+    fn left(self) {
+        self.loans.into_iter().for_each(Loan::left);
+    }
 }
 
 /// A chunk with the headers in front of it.
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) head: Vec<u8>,
-    pub(super) part: Bytes,
+    pub(super) descriptors: Vec<OwnedFd>,
+    pub(super) parts: Vec<Part>,
     /// The payload it was the last of, and what waited for it.
     pub(super) done: Option<(u64, VecDeque<Follower>)>,
 }
@@ -107,7 +166,7 @@ impl Longs {
     }
 
     /// Takes a payload; the number that comes back tells it from others.
-    pub(super) fn push(&mut self, header: &Header, front: &[u8], payload: Vec<u8>) -> u64 {
+    pub(super) fn push(&mut self, header: &Header, front: &[u8], payload: Packed) -> u64 {
         self.pushed += 1;
         self.insert(self.pushed, header, front, payload)
     }
@@ -117,7 +176,7 @@ impl Longs {
         self.insert(id, &header, &[], payload)
     }
 
-    fn insert(&mut self, id: u64, header: &Header, front: &[u8], payload: Vec<u8>) -> u64 {
+    fn insert(&mut self, id: u64, header: &Header, front: &[u8], payload: Packed) -> u64 {
         self.bytes += front.len() + payload.len();
         let cut = front.len() + payload.len() > WHOLE as usize;
         let flags = if cut { header.flags.with(Flags::LONG) } else { header.flags };
@@ -127,7 +186,7 @@ impl Longs {
             order: Order::of(header),
             number: None,
             front: front.to_vec(),
-            rest: Bytes::from(payload),
+            rest: Rest::new(payload),
             followers: VecDeque::new(),
         };
         let queue = if self.active.len() < MAX_LONG { &mut self.active } else { &mut self.later };
@@ -145,7 +204,7 @@ impl Longs {
     }
 
     /// Has a frame wait for the long one of its order. False if there is none.
-    pub(super) fn follow(&mut self, order: Order, header: &Header, payload: &mut Vec<u8>) -> bool {
+    pub(super) fn follow(&mut self, order: Order, header: &Header, payload: &mut Packed) -> bool {
         let id = self.pushed + 1;
         let Some(long) = self.all().find(|long| long.order == order) else { return false };
         let payload = std::mem::take(payload);
@@ -172,6 +231,11 @@ impl Longs {
         self.active.iter().chain(&self.later).any(|long| long.id <= latest || first(long))
     }
 
+    /// True if descriptors leave with the next chunk: it has to be the first in its write.
+    pub(super) fn next_passes(&self) -> bool {
+        self.active.front().is_some_and(|long| !long.rest.descriptors.is_empty())
+    }
+
     /// The next chunk, of whoever's turn it is, or a frame that needs no chunks.
     pub(super) fn next(&mut self) -> Option<Chunk> {
         let mut long = self.active.pop_front()?;
@@ -188,25 +252,31 @@ impl Longs {
             }
         };
         long.number = Some(number);
-        let front = std::mem::take(&mut long.front);
-        let part = long.rest.split_to(long.rest.len().min(WHOLE as usize - front.len()));
-        let length = front.len() + part.len();
+        let (front, descriptors) = (std::mem::take(&mut long.front), std::mem::take(&mut long.rest.descriptors));
+        let before = long.rest.length;
+        let parts = long.rest.take(WHOLE as usize - front.len());
+        let length = front.len() + before - long.rest.length;
         head.extend_from_slice(&Header::of_call(Kind::Chunk, number, length as u32).encode());
         head.extend_from_slice(&front);
         self.bytes -= length;
-        if !long.rest.is_empty() {
+        if long.rest.length > 0 {
             self.active.push_back(long);
-            return Some(Chunk { head, part, done: None });
+            return Some(Chunk { head, descriptors, parts, done: None });
         }
+        long.rest.left();
         self.promote();
-        Some(Chunk { head, part, done: Some((long.id, long.followers)) })
+        Some(Chunk { head, descriptors, parts, done: Some((long.id, long.followers)) })
     }
 
-    fn whole(&mut self, long: Long, mut head: Vec<u8>) -> Chunk {
-        self.bytes -= long.front.len() + long.rest.len();
+    fn whole(&mut self, mut long: Long, mut head: Vec<u8>) -> Chunk {
+        self.bytes -= long.front.len() + long.rest.length;
         head.extend_from_slice(&long.front);
         self.promote();
-        Chunk { head, part: long.rest, done: Some((long.id, long.followers)) }
+        let descriptors = std::mem::take(&mut long.rest.descriptors);
+        // All of it, however many parts it has: it is no longer than a chunk.
+        let parts = long.rest.parts.drain(..).collect();
+        long.rest.left();
+        Chunk { head, descriptors, parts, done: Some((long.id, long.followers)) }
     }
 
     /// What waits for `id` from now on.
@@ -231,7 +301,7 @@ impl Longs {
             None => found(&self.later).and_then(|at| self.later.remove(at)),
         };
         let Some(long) = long else { return GivenUp::Nothing };
-        self.bytes -= long.front.len() + long.rest.len();
+        self.bytes -= long.front.len() + long.rest.length;
         self.promote();
         // They are all of its order.
         self.bytes -= long.followers.iter().map(|follower| follower.payload.len()).sum::<usize>();
@@ -243,6 +313,7 @@ impl Longs {
                 call: number,
                 message: MessageId::NONE,
                 length: 0,
+                attachments: 0,
             }),
         }
     }

@@ -18,6 +18,7 @@ use self::batch::Batch;
 pub(crate) use self::long::{GivenUp, Order};
 pub(crate) use self::queue::Mark;
 use self::queue::Queue;
+use crate::attachments::Packed;
 use crate::sync::lock;
 use crate::transport::Transport;
 
@@ -86,12 +87,12 @@ impl Writer {
 
     /// Queues a frame; [`has_left`](Self::has_left) says later whether it has. A long payload is taken, a short one
     /// copied. After the link ended the frame is dropped.
-    pub(crate) fn push(&self, header: &Header, payload: &mut Vec<u8>) -> Mark {
+    pub(crate) fn push(&self, header: &Header, payload: &mut Packed) -> Mark {
         self.push_with(header, &[], payload)
     }
 
     /// [`push`](Self::push) of a payload with something in front of it.
-    pub(crate) fn push_with(&self, header: &Header, front: &[u8], payload: &mut Vec<u8>) -> Mark {
+    pub(crate) fn push_with(&self, header: &Header, front: &[u8], payload: &mut Packed) -> Mark {
         lock(&self.queue).push(header, front, payload)
     }
 
@@ -152,7 +153,7 @@ impl Writer {
                 return Ok(Flushed::All);
             };
             let transport = batch.transport();
-            let result = batch.with_slices(|slices| transport.try_write(slices));
+            let result = batch.with_slices(|slices| transport.try_write(slices, batch.descriptors()));
             self.put_back(batch, *result.as_ref().unwrap_or(&0));
             match result {
                 Ok(count) => {
@@ -313,7 +314,8 @@ impl Writer {
                 std::thread::yield_now();
                 continue;
             };
-            let result = batch.with_slices(|slices| batch.transport().write_blocking(slices, left));
+            let result =
+                batch.with_slices(|slices| batch.transport().write_blocking(slices, batch.descriptors(), left));
             self.put_back(batch, *result.as_ref().unwrap_or(&0));
             if result.is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
                 return false;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use kinfolk_protocol::{Header, Kind, PREAMBLE, WHOLE};
 
-use super::batch::{BATCH, Batch, FULL_BUFFER, LONGS, Piece};
+use super::batch::{BATCH, Batch, Content, FULL_BUFFER, LONGS, Piece};
 use super::is_long;
 use super::long::{Chunk, Follower, GivenUp, Longs, Order};
+use crate::attachments::Packed;
 use crate::transport::Transport;
 
 /// Short frames in the order they were pushed, and long ones in chunks behind them. One flusher at a time takes buffers
@@ -109,10 +110,13 @@ impl Queue {
 
     /// Appends a frame whose payload is `front` and `payload`, and says how to find it again. A long payload is taken
     /// out of `payload`, a short one copied.
-    pub(super) fn push(&mut self, header: &Header, front: &[u8], payload: &mut Vec<u8>) -> Mark {
+    pub(super) fn push(&mut self, header: &Header, front: &[u8], payload: &mut Packed) -> Mark {
         if self.closed {
             return Mark::End(u64::MAX);
         }
+        let mut header = *header;
+        payload.note(&mut header);
+        let header = &header;
         let (order, length) = (Order::of(header), payload.len());
         if order == Order::Last && !self.longs.is_empty() {
             self.last = Some((self.longs.latest(), *header));
@@ -131,20 +135,22 @@ impl Queue {
         Mark::End(self.push_short(header, front, payload))
     }
 
-    fn push_short(&mut self, header: &Header, front: &[u8], payload: &[u8]) -> u64 {
+    fn push_short(&mut self, header: &Header, front: &[u8], payload: &mut Packed) -> u64 {
         let head = header.encode();
         let length = head.len() + front.len() + payload.len();
         self.ordered += length as u64;
-        if !self.shared || self.buffers.back().is_none_or(|last| last.bytes().len() >= FULL_BUFFER) {
-            self.buffers.push_back(Piece::Frames(std::mem::take(&mut self.spare)));
+        // Descriptors leave with the first byte of a buffer.
+        let full = |last: &Piece| last.bytes().len() >= FULL_BUFFER || payload.has_descriptors();
+        if !self.shared || self.buffers.back().is_none_or(full) {
+            self.buffers.push_back(Content::Frames(std::mem::take(&mut self.spare)).into());
             self.shared = true;
         }
-        let Some(Piece::Frames(last)) = self.buffers.back_mut() else {
+        let Some(Piece { content: Content::Frames(last), descriptors }) = self.buffers.back_mut() else {
             unreachable!("a buffer for frames was pushed if the last was none");
         };
         last.extend_from_slice(&head);
         last.extend_from_slice(front);
-        last.extend_from_slice(payload);
+        descriptors.extend(payload.append_to(last));
         let gated = header.kind != Kind::Message;
         self.frames.push_back(Waiting { end: self.ordered, length, gated });
         if gated {
@@ -157,7 +163,7 @@ impl Queue {
 
     /// Begins the stream.
     pub(super) fn preamble(&mut self) {
-        self.buffers.push_back(Piece::Frames(PREAMBLE.to_vec()));
+        self.buffers.push_back(Content::Frames(PREAMBLE.to_vec()).into());
         self.shared = true;
         self.bytes += PREAMBLE.len();
         self.ordered += PREAMBLE.len() as u64;
@@ -170,7 +176,7 @@ impl Queue {
         let given_up = self.longs.give_up(order);
         self.bytes = self.bytes.saturating_sub(before - self.longs.bytes());
         if let GivenUp::Begun(header) = given_up {
-            self.push_short(&header, &[], &[]);
+            self.push_short(&header, &[], &mut Packed::default());
         }
         self.push_last();
         given_up
@@ -178,21 +184,21 @@ impl Queue {
 
     /// Lets what waited for a long frame go: short ones up to the next long one, which the rest waits for.
     fn push_all(&mut self, mut followers: VecDeque<Follower>) {
-        while let Some(follower) = followers.pop_front() {
+        while let Some(mut follower) = followers.pop_front() {
             self.longs.release(&follower);
             if is_long(follower.payload.len()) {
                 let id = self.longs.resume(follower);
                 return self.longs.adopt(id, followers);
             }
             self.bytes -= follower.payload.len();
-            self.push_short(&follower.header, &[], &follower.payload);
+            self.push_short(&follower.header, &[], &mut follower.payload);
         }
     }
 
     /// Lets the last frame go, once everything long before it has been handed out.
     fn push_last(&mut self) {
         if let Some((_, header)) = self.last.take_if(|(latest, _)| !self.longs.is_before(*latest)) {
-            self.push_short(&header, &[], &[]);
+            self.push_short(&header, &[], &mut Packed::default());
         }
     }
 
@@ -203,7 +209,10 @@ impl Queue {
         }
         let transport = self.transport()?;
         self.flushing = true;
-        let rest = self.buffers.split_off(self.buffers.len().min(BATCH));
+        // Each buffer with descriptors begins a write of its own, so that they arrive with their frame alone.
+        let alone = self.buffers.iter().skip(1).position(|piece| !piece.descriptors.is_empty());
+        let count = alone.map_or(BATCH, |at| BATCH.min(at + 1));
+        let rest = self.buffers.split_off(self.buffers.len().min(count));
         let mut buffers = std::mem::replace(&mut self.buffers, rest);
         if self.buffers.is_empty() {
             self.shared = false;
@@ -222,6 +231,9 @@ impl Queue {
         let mut bytes: usize = buffers.iter().filter_map(Piece::long).sum();
         let room = |bytes, count| bytes < WHOLE as usize && count < BATCH + LONGS;
         while room(bytes, buffers.len()) && self.buffers.is_empty() && !self.longs.is_empty() {
+            if self.longs.next_passes() && !buffers.is_empty() {
+                return;
+            }
             let before = self.longs.bytes();
             self.append_chunk(buffers);
             bytes += before.saturating_sub(self.longs.bytes());
@@ -243,12 +255,13 @@ impl Queue {
 
     fn append_chunk(&mut self, buffers: &mut VecDeque<Piece>) {
         let before = self.longs.bytes();
-        let Some(Chunk { head, part, done }) = self.longs.next() else { return };
-        self.ordered += (head.len() + part.len()) as u64;
+        let Some(Chunk { head, descriptors, parts, done }) = self.longs.next() else { return };
+        let length = head.len() + parts.iter().map(|part| part.bytes.len()).sum::<usize>();
+        self.ordered += length as u64;
         // The payload has been counted when it was pushed.
-        self.bytes += head.len() + part.len() - (before - self.longs.bytes());
-        buffers.push_back(Piece::Frames(head));
-        buffers.push_back(Piece::Part(part));
+        self.bytes += length - (before - self.longs.bytes());
+        buffers.push_back(Piece::frames(head, descriptors));
+        buffers.extend(parts.into_iter().map(|part| Content::Part(part).into()));
         let Some((id, followers)) = done else { return };
         self.finishing.push_back((id, self.ordered));
         self.push_all(followers);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use kinfolk_link::{Conn, LinkError, Misbehaviour, Reader, Received, Transport};
-use kinfolk_protocol::{Frame, Hello, Kind};
+use kinfolk_link::{Conn, Frame, LinkError, Misbehaviour, Reader, Received, Transport};
+use kinfolk_protocol::{Hello, Kind};
 
 use crate::event::Disconnected;
 

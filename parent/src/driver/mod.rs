@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::future::BoxFuture;
-use kinfolk_link::{Conn, Known, Misbehaviour, Peer, Signal};
+use kinfolk_link::{Conn, Known, Misbehaviour, Packed, Peer, Signal, Trust};
 use kinfolk_protocol::{Expected, Fault, Hello, Init, Kind, Limits, PanicInfo, Refusal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -45,12 +45,13 @@ pub(crate) struct Beginning {
     pub(crate) outputs: Outputs,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) shared_memory: bool,
+    pub(crate) trust: Trust,
     pub(crate) patience: Patience,
     pub(crate) terminate: Signal,
     pub(crate) ours: Limits,
     pub(crate) expected: Expected,
     /// The init value, encoded.
-    pub(crate) init: Vec<u8>,
+    pub(crate) init: Packed,
     /// Frees the name.
     pub(crate) on_end: Box<dyn FnOnce() + Send>,
 }
@@ -86,8 +87,9 @@ struct Starting {
     step: Step,
     ours: Limits,
     expected: Expected,
-    init: Vec<u8>,
+    init: Packed,
     shared_memory: bool,
+    trust: Trust,
     /// Why the child will not become ready.
     failure: Option<StartFailure>,
 }
@@ -125,7 +127,7 @@ enum Happening {
 pub(crate) fn start(beginning: Beginning) -> oneshot::Receiver<Result<(), StartError>> {
     let (result, started) = oneshot::channel();
     let Beginning { shared, link, outputs, handlers, patience, terminate, on_end, .. } = beginning;
-    let Beginning { ours, expected, init, shared_memory, .. } = beginning;
+    let Beginning { ours, expected, init, shared_memory, trust, .. } = beginning;
     #[expect(clippy::disallowed_methods, reason = "the window of one-way messages bounds it")]
     let (letters, received) = mpsc::unbounded_channel();
     let task = tokio::spawn(deliver(Arc::clone(&handlers), Arc::clone(&shared), received));
@@ -141,7 +143,16 @@ pub(crate) fn start(beginning: Beginning) -> oneshot::Receiver<Result<(), StartE
         inbox: Inbox { letters: Some(letters), task: Some(task) },
         handlers,
         wishes,
-        starting: Some(Starting { result, step: Step::Handshake, ours, expected, init, shared_memory, failure: None }),
+        starting: Some(Starting {
+            result,
+            step: Step::Handshake,
+            ours,
+            expected,
+            init,
+            shared_memory,
+            trust,
+            failure: None,
+        }),
         terminate,
         end: None,
         told: false,
@@ -243,7 +254,7 @@ impl Driver {
     fn on_hello(&mut self, hello: &Hello) -> Option<Cue> {
         let starting = self.starting.as_mut()?;
         let peer = Peer::Child(self.shared.name.clone());
-        let conn = Arc::new(Conn::new(self.link.transport(), peer, &starting.ours, &hello.limits));
+        let conn = Arc::new(Conn::new(self.link.transport(), peer, starting.trust, &starting.ours, &hello.limits));
         let writer = Arc::clone(&conn);
         self.writing = Some(Box::pin(async move { writer.write().await }));
         self.link.open(Arc::clone(&conn));
@@ -252,25 +263,27 @@ impl Driver {
             limits: starting.ours,
             version: starting.expected.version,
             name: self.shared.name.to_string(),
-            value: std::mem::take(&mut starting.init),
+            value: Vec::new(),
             welcomed: self.handlers.welcomed(),
         };
-        let mut payload = init.encode();
+        let mut payload = std::mem::take(&mut starting.init);
+        let bytes = payload.len();
+        payload.wrap(|value| Init { value, ..init }.encode());
         let failure = match starting.expected.check(hello) {
             Ok(()) if payload.len() <= max as usize => None,
-            Ok(()) => Some(StartFailure::InitTooLong { bytes: init.value.len(), max }),
+            Ok(()) => Some(StartFailure::InitTooLong { bytes, max }),
             Err(refusal) => Some(StartFailure::Refused(refusal)),
         };
         starting.step = Step::Init;
         match failure {
             None => {
                 if starting.shared_memory {
-                    conn.share_board(&*self.link.transport());
+                    conn.share_board(&mut payload);
                 }
-                conn.open(Kind::Init, &mut payload);
+                conn.open(Kind::Init, payload);
             }
             Some(failure) => {
-                conn.open(Kind::Refuse, &mut failure.sentence().into_bytes());
+                conn.open(Kind::Refuse, failure.sentence().into_bytes());
                 starting.failure = Some(failure);
                 return Some(Cue::Failed);
             }
@@ -306,7 +319,7 @@ impl Driver {
         match (action, conn) {
             (Action::Drain, Some(conn)) => {
                 conn.close();
-                conn.control(Kind::Drain, &mut Vec::new());
+                conn.control(Kind::Drain, Packed::default());
             }
             (Action::CutLink, Some(conn)) => {
                 self.end.get_or_insert(Disconnected::Cut);

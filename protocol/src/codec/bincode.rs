@@ -1,7 +1,7 @@
 //! The default codec: bincode 2's standard format, decoded under a limit that follows the input.
 
 use bincode::config::{self, Config};
-use bincode::error::DecodeError;
+use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed};
 
@@ -52,6 +52,8 @@ fn decode_in_proportion<T: DeserializeOwned>(seed: Seed<'_, T>, bytes: &[u8]) ->
 fn reason(error: &DecodeError) -> String {
     match error {
         DecodeError::LimitExceeded => format!("more than {CLAIM_PER_BYTE} bytes are claimed per byte received"),
+        // A type's own words.
+        DecodeError::OtherString(reason) => reason.clone(),
         other => other.to_string(),
     }
 }
@@ -62,6 +64,7 @@ impl Codec for Bincode {
     fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
         match bincode::serde::encode_into_std_write(value, out, config::standard()) {
             Ok(_) => Ok(()),
+            Err(EncodeError::OtherString(reason)) => Err(CodecError::encode::<Self, T>(&reason)),
             Err(error) => Err(CodecError::encode::<Self, T>(&error)),
         }
     }

@@ -104,6 +104,18 @@ pub enum CodecError {
         /// How many were not used.
         left: usize,
     },
+    /// Blobs or handles came along that the value does not use.
+    #[error(
+        "{left} attachments are left over after a `{type_name}` in `{codec}`: do both sides share one protocol crate?"
+    )]
+    Unused {
+        /// The codec's name.
+        codec: &'static str,
+        /// The Rust type, as the compiler names it.
+        type_name: &'static str,
+        /// How many were not used.
+        left: usize,
+    },
 }
 
 #[cfg(any(feature = "bincode", feature = "json", feature = "postcard"))]

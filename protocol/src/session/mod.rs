@@ -6,6 +6,7 @@
 
 mod flow;
 mod incoming;
+mod loans;
 mod outgoing;
 
 use thiserror::Error;
@@ -14,6 +15,7 @@ use self::flow::{Credit, Window};
 pub use self::flow::{Grant, Untaken};
 use self::incoming::Incoming;
 pub use self::incoming::ItemRoom;
+pub use self::loans::{BrokenLoan, Loans, MAX_REGIONS};
 use self::outgoing::Outgoing;
 pub use self::outgoing::Settled;
 use crate::limits::Limits;

@@ -21,9 +21,9 @@ mod slot;
 mod testing;
 mod words;
 
-pub(crate) use check::BadMemory;
 pub(crate) use draft::Draft;
 pub(crate) use foreign::{Foreign, View};
 pub(crate) use frozen::Frozen;
 pub(crate) use slot::Slot;
-pub(crate) use words::{Atom, Words};
+pub use words::Atom;
+pub(crate) use words::Words;

@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::slice;
-use std::sync::atomic::{AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
+use std::sync::atomic::{
+    AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering,
+};
 
 use rustix::fs::{SealFlags, fcntl_add_seals};
 
@@ -57,25 +59,46 @@ impl<A: Atom> Deref for Words<A> {
 }
 
 /// An atomic integer that other processes may change: one of the standard library's, of a fixed size.
-pub(crate) trait Atom: sealed::Sealed + Send + Sync + 'static {}
+pub trait Atom: sealed::Sealed + Send + Sync + 'static {
+    /// The integer in it.
+    type Value: Copy + Send + 'static;
+    /// What it is called in the shape of messages.
+    const NAME: &'static str;
+    /// Reads it, with `Ordering::Relaxed`.
+    fn get(&self) -> Self::Value;
+    /// Writes it, with `Ordering::Relaxed`.
+    fn set(&self, value: Self::Value);
+}
 
 mod sealed {
     /// Only types of which all bits are values, and which may change under a shared reference.
-    pub(crate) trait Sealed {}
+    #[expect(unnameable_types, reason = "what cannot be named cannot be implemented elsewhere")]
+    pub trait Sealed {}
 }
 
 macro_rules! atoms {
-    ($($atom:ty),*) => {$(
-        impl Atom for $atom {}
+    ($($atom:ident: $value:ty),*) => {$(
+        impl Atom for $atom {
+            type Value = $value;
+            const NAME: &'static str = stringify!($atom);
+
+            fn get(&self) -> $value {
+                self.load(Ordering::Relaxed)
+            }
+
+            fn set(&self, value: $value) {
+                self.store(value, Ordering::Relaxed);
+            }
+        }
         impl sealed::Sealed for $atom {}
     )*};
 }
 
-atoms!(AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicI8, AtomicI16, AtomicI32, AtomicI64);
+atoms!(AtomicU8: u8, AtomicU16: u16, AtomicU32: u32, AtomicU64: u64);
+atoms!(AtomicI8: i8, AtomicI16: i16, AtomicI32: i32, AtomicI64: i64);
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
     use std::thread;
 
     use rustix::fs::{FallocateFlags, fallocate, ftruncate};

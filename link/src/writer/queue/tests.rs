@@ -10,7 +10,7 @@ fn queue() -> Queue {
 }
 
 fn push(queue: &mut Queue, payload: &[u8]) -> Mark {
-    queue.push(&Header::control(Kind::Message, payload.len() as u32), &[], &mut payload.to_vec())
+    queue.push(&Header::control(Kind::Message, payload.len() as u32), &[], &mut payload.to_vec().into())
 }
 
 /// Writes at most `step` bytes at a time and returns all that came out.
@@ -67,8 +67,8 @@ fn messages_take_no_room_from_calls_and_what_is_written_is_not_counted() {
         push(&mut queue, &[1; 1_000]);
     }
     assert_eq!(queue.occupied(), Occupied::default());
-    queue.push(&Header::control(Kind::Call, 5), &[], &mut vec![0; 5]);
-    queue.push(&Header::control(Kind::Reply, 6), &[], &mut vec![0; 6]);
+    queue.push(&Header::control(Kind::Call, 5), &[], &mut vec![0; 5].into());
+    queue.push(&Header::control(Kind::Reply, 6), &[], &mut vec![0; 6].into());
     assert_eq!(queue.occupied(), Occupied { items: 2, bytes: 2 * HEADER_LEN + 11, long: 0 });
     // All but the last byte: one frame is still on its way, however many buffers there were.
     let all = queue.bytes();
@@ -88,8 +88,9 @@ fn messages_take_no_room_from_calls_and_what_is_written_is_not_counted() {
 fn neither_a_large_nor_a_long_payload_is_copied() {
     for (length, slice) in [(SHORT as usize + 1, 1), (WHOLE as usize + 1, 1)] {
         let mut queue = queue();
-        let mut payload = vec![3; length];
+        let payload = vec![3; length];
         let address = payload.as_ptr();
+        let mut payload = payload.into();
         queue.push(&Header::control(Kind::Message, length as u32), &[], &mut payload);
         let batch = queue.take().unwrap();
         assert!(payload.is_empty());
@@ -105,7 +106,7 @@ fn what_is_closed_takes_nothing_and_tells_what_may_have_left() {
     assert!(queue.has_left(first), "the peer may have it although the call has not returned");
     let all = batch.len() as usize;
     queue.put_back(batch, all);
-    let long = queue.push(&Header::control(Kind::Call, 1), &[], &mut vec![1; 2 * WHOLE as usize]);
+    let long = queue.push(&Header::control(Kind::Call, 1), &[], &mut vec![1; 2 * WHOLE as usize].into());
     let batch = queue.take().unwrap();
     let all = batch.len() as usize;
     queue.put_back(batch, all);
@@ -119,7 +120,7 @@ fn what_is_closed_takes_nothing_and_tells_what_may_have_left() {
 fn long_payloads_are_these_bytes() {
     let length = WHOLE + 1;
     let mut queue = queue();
-    let mut push = |header: Header, fill| queue.push(&header, &[], &mut vec![fill; length as usize]);
+    let mut push = |header: Header, fill| queue.push(&header, &[], &mut vec![fill; length as usize].into());
     push(call_of(Kind::Reply, 1 << 32, length), 1);
     let message = kinfolk_protocol::MessageId::of("Echo");
     push(Header { message, ..Header::control(Kind::Message, length) }, 2);
@@ -163,11 +164,11 @@ const CHUNK: usize = WHOLE as usize;
 #[test]
 fn short_frames_overtake_long_ones_which_take_turns() {
     let mut queue = queue();
-    queue.push(&call(1, 2 * CHUNK), &[], &mut vec![1; 2 * CHUNK]);
-    queue.push(&call(2, CHUNK + 1), b"front", &mut vec![2; CHUNK - 4]);
+    queue.push(&call(1, 2 * CHUNK), &[], &mut vec![1; 2 * CHUNK].into());
+    queue.push(&call(2, CHUNK + 1), b"front", &mut vec![2; CHUNK - 4].into());
     let mut out = Vec::new();
     for short in 3..6 {
-        queue.push(&call(short, 4), &[], &mut vec![3; 4]);
+        queue.push(&call(short, 4), &[], &mut vec![3; 4].into());
         let batch = queue.take().unwrap();
         out.extend(batch.with_slices(|slices| slices.iter().flat_map(|s| s.to_vec()).collect::<Vec<u8>>()));
         let all = batch.len() as usize;
@@ -193,12 +194,12 @@ fn short_frames_overtake_long_ones_which_take_turns() {
 fn what_belongs_together_keeps_its_order_behind_a_long_frame() {
     let mut queue = queue();
     let message = |length: usize| Header::control(Kind::Message, length as u32);
-    queue.push(&message(CHUNK + 7), &[], &mut vec![0; CHUNK + 7]);
-    queue.push(&message(1), &[], &mut vec![1; 1]);
-    queue.push(&message(CHUNK + 9), &[], &mut vec![2; CHUNK + 9]);
-    queue.push(&message(2), &[], &mut vec![3; 2]);
-    queue.push(&Header::control(Kind::Drain, 0), &[], &mut Vec::new());
-    queue.push(&Header::control(Kind::Credit, 3), &[], &mut vec![4; 3]);
+    queue.push(&message(CHUNK + 7), &[], &mut vec![0; CHUNK + 7].into());
+    queue.push(&message(1), &[], &mut vec![1; 1].into());
+    queue.push(&message(CHUNK + 9), &[], &mut vec![2; CHUNK + 9].into());
+    queue.push(&message(2), &[], &mut vec![3; 2].into());
+    queue.push(&Header::control(Kind::Drain, 0), &[], &mut Packed::default());
+    queue.push(&Header::control(Kind::Credit, 3), &[], &mut vec![4; 3].into());
     let frames = parse(&flush(&mut queue, 10_000).0);
     let expected = [
         (Kind::Credit, 0, 3),
@@ -219,8 +220,8 @@ fn what_belongs_together_keeps_its_order_behind_a_long_frame() {
 fn a_long_frame_can_be_given_up_and_the_peer_is_told_if_it_has_seen_some() {
     let mut queue = queue();
     let order = |id| Order::of(&call(id, 0));
-    queue.push(&call(1, 2 * CHUNK), &[], &mut vec![1; 2 * CHUNK]);
-    queue.push(&call(2, 2 * CHUNK), &[], &mut vec![1; 2 * CHUNK]);
+    queue.push(&call(1, 2 * CHUNK), &[], &mut vec![1; 2 * CHUNK].into());
+    queue.push(&call(2, 2 * CHUNK), &[], &mut vec![1; 2 * CHUNK].into());
     assert_eq!(queue.give_up(order(2)), GivenUp::Unseen);
     let batch = queue.take().unwrap();
     let all = batch.len() as usize;
@@ -237,7 +238,7 @@ fn a_long_frame_can_be_given_up_and_the_peer_is_told_if_it_has_seen_some() {
 fn only_so_many_long_frames_are_under_way_at_once() {
     let mut queue = queue();
     for id in 0..2 * kinfolk_protocol::MAX_LONG as u64 {
-        queue.push(&call(id, CHUNK + 1), &[], &mut vec![1; CHUNK + 1]);
+        queue.push(&call(id, CHUNK + 1), &[], &mut vec![1; CHUNK + 1].into());
     }
     let (mut open, mut most) = (0_usize, 0);
     for (kind, _, length) in parse(&flush(&mut queue, usize::MAX).0) {
