@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::blobs;
 use crate::fairness;
 use crate::limits;
 use crate::measure::{Pace, measure};
@@ -23,6 +24,8 @@ pub enum Contender {
     /// A loop over a nonblocking socket that lets short answers overtake a stream: what the kernel allows where both
     /// share a link.
     TwoLanes,
+    /// Memory both sides map, and a futex to wait by: what the kernel allows without a socket.
+    SharedMemory,
     /// This project.
     Kinfolk,
 }
@@ -32,6 +35,8 @@ impl Contender {
     #[must_use]
     pub fn of(scenario: Scenario) -> &'static [Self] {
         match scenario {
+            Scenario::Blob(_) => &[Self::SharedMemory, Self::Kinfolk],
+            Scenario::Sealed(_) => &[Self::Kinfolk],
             Scenario::Fairness => &[Self::TwoLanes, Self::Kinfolk],
             _ => &[Self::Socketpair, Self::TokioStream, Self::Kinfolk],
         }
@@ -44,6 +49,7 @@ impl Contender {
             Self::Socketpair => "limit: socketpair",
             Self::TokioStream => "limit: tokio UnixStream",
             Self::TwoLanes => "limit: two lanes",
+            Self::SharedMemory => "limit: shared memory",
             Self::Kinfolk => "kinfolk",
         }
     }
@@ -56,9 +62,13 @@ impl Contender {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             match self {
+                _ if !Self::of(scenario).contains(&self) => Err("it takes no part in this scenario".into()),
+                Self::SharedMemory => blobs::measure::<limits::SharedMemory>(scenario, pace).await,
+                Self::Kinfolk if matches!(scenario, Scenario::Blob(_) | Scenario::Sealed(_)) => {
+                    blobs::measure::<ours::Lender>(scenario, pace).await
+                }
                 Self::TwoLanes if scenario == Scenario::Fairness => fairness::measure::<limits::TwoLanes>(pace).await,
                 Self::Kinfolk if scenario == Scenario::Fairness => fairness::measure::<ours::Kinfolk>(pace).await,
-                _ if !Self::of(scenario).contains(&self) => Err("it takes no part in this scenario".into()),
                 Self::TwoLanes => Err("it measures one scenario only".into()),
                 Self::Socketpair => measure::<limits::Socketpair>(scenario, pace).await,
                 Self::TokioStream => measure::<limits::TokioStream>(scenario, pace).await,

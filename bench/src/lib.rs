@@ -3,8 +3,9 @@
 //!
 //! Every measurement uses two real processes. The children are this same executable started again: [`child_main`]
 //! must therefore be the first call of each binary here.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod blobs;
 mod contender;
 mod fairness;
 mod limits;

@@ -11,7 +11,7 @@ use crate::sample::Sample;
 use crate::scenario::Scenario;
 use crate::stats::percentile;
 
-const MIB: usize = 1 << 20;
+pub(crate) const MIB: usize = 1 << 20;
 
 /// How long one measurement takes.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,9 @@ pub(crate) async fn measure<P: Peer>(scenario: Scenario, pace: &Pace) -> Result<
         Scenario::OneWay => one_way(&mut peer, pace).await,
         Scenario::Upload(mib) => large(&mut peer, mib * MIB, false, pace).await,
         Scenario::Echo(mib) => large(&mut peer, mib * MIB, true, pace).await,
-        Scenario::Fairness => unreachable!("measured elsewhere: not every contender streams"),
+        Scenario::Blob(_) | Scenario::Sealed(_) | Scenario::Fairness => {
+            unreachable!("measured elsewhere: not every contender takes part")
+        }
         Scenario::Spawn => unreachable!("taken above: it starts children of its own"),
     }?;
     peer.stop().await?;

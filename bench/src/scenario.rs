@@ -13,6 +13,10 @@ pub enum Scenario {
     Upload(usize),
     /// A payload of so many MiB there and the same back.
     Echo(usize),
+    /// A blob of so many MiB that is copied into shared memory and read there, a short answer back.
+    Blob(usize),
+    /// A blob of so many MiB that was built where it is read, a short answer back.
+    Sealed(usize),
     /// Calls of 100 bytes beside a stream of 1 GiB, in items of 32 KiB, from the child.
     Fairness,
     /// From the spawn to the first reply, then the memory of that child once it idles.
@@ -21,13 +25,17 @@ pub enum Scenario {
 
 impl Scenario {
     /// The scenarios of a whole run, in the order of its table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::RoundTrip,
         Self::InFlight(64),
         Self::InFlight(1024),
         Self::OneWay,
         Self::Upload(1),
         Self::Upload(64),
+        Self::Blob(1),
+        Self::Blob(64),
+        Self::Sealed(1),
+        Self::Sealed(1024),
         Self::Fairness,
         Self::Spawn,
     ];
@@ -50,6 +58,8 @@ impl Scenario {
             Self::OneWay => "oneway".into(),
             Self::Upload(mib) => format!("big{mib}m-ack"),
             Self::Echo(mib) => format!("big{mib}m-echo"),
+            Self::Blob(mib) => format!("blob{mib}m"),
+            Self::Sealed(mib) => format!("sealed{mib}m"),
             Self::Fairness => "fair".into(),
             Self::Spawn => "spawn".into(),
         }
@@ -64,6 +74,8 @@ impl Scenario {
             Self::OneWay => "one-way messages".into(),
             Self::Upload(mib) => format!("{mib} MiB, short answer"),
             Self::Echo(mib) => format!("{mib} MiB, echoed"),
+            Self::Blob(mib) => format!("{mib} MiB in shared memory"),
+            Self::Sealed(mib) => format!("{mib} MiB, built in place"),
             Self::Fairness => "100-byte calls beside a 1 GiB stream".into(),
             Self::Spawn => "spawn to first reply".into(),
         }

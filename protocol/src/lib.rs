@@ -73,7 +73,7 @@ mod name;
 mod version;
 
 pub use attachment::{
-    Arrival, Blob, Cargo, Carrier, ENTRY_LEN, Entry, Handle, INLINE, Lent, Loan, MAX_ATTACHMENTS, Nature, Place, Table,
+    Arrival, Blob, Cargo, Carrier, ENTRY_LEN, Entry, Handle, INLINE, Lent, Loan, MAX_ATTACHMENTS, Nature, Table,
     Transfer, pack, unpack,
 };
 #[cfg(feature = "bincode")]

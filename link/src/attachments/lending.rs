@@ -4,7 +4,7 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
-use kinfolk_protocol::{Blob, BrokenLoan, Carrier, Entry, Header, Kind, Limits, Loan, Loans, Place};
+use kinfolk_protocol::{Blob, BrokenLoan, Cargo, Carrier, Entry, Header, Kind, Limits, Loan, Loans};
 
 use super::Packed;
 use super::arena::{Arena, Choice};
@@ -68,7 +68,7 @@ impl Lending {
         }
     }
 
-    fn lend_sealed(self: &Arc<Self>, frozen: Arc<Frozen>) -> Option<SealedLoan> {
+    fn lend_sealed(self: &Arc<Self>, frozen: &Frozen) -> Option<SealedLoan> {
         let length = frozen.len() as u64;
         let descriptor = frozen.descriptor().try_clone_to_owned().ok()?;
         let mut state = lock(&self.state);
@@ -124,7 +124,7 @@ impl Lending {
     }
 }
 
-/// What a link carries: the handle on it that an encoding holds.
+/// What a link carries: the handle on it that an encoding has.
 #[derive(Debug)]
 pub(crate) struct Carrying(pub(crate) Arc<Lending>);
 
@@ -133,17 +133,21 @@ impl Carrier for Carrying {
         self.0.descriptors
     }
 
-    fn place(&self, blob: &Blob) -> Place {
+    fn carries_data(&self) -> bool {
+        true
+    }
+
+    fn place(&self, blob: Blob) -> Cargo {
         if !self.0.descriptors {
-            return Place::Data;
+            return Cargo::Data(blob.into());
         }
         let sealed = blob.origin().and_then(|origin| Arc::clone(origin).downcast::<Frozen>().ok());
         let loan: Option<Box<dyn Loan>> = match sealed {
-            Some(frozen) => self.0.lend_sealed(frozen).map(|loan| Box::new(loan) as _),
-            None if blob.len() >= SHARED => self.0.lend_copy(blob).map(|loan| Box::new(loan) as _),
+            Some(frozen) => self.0.lend_sealed(&frozen).map(|loan| Box::new(loan) as _),
+            None if blob.len() >= SHARED => self.0.lend_copy(&blob).map(|loan| Box::new(loan) as _),
             None => None,
         };
-        loan.map_or(Place::Data, Place::Lent)
+        loan.map_or_else(|| Cargo::Data(blob.into()), Cargo::Lent)
     }
 }
 

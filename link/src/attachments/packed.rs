@@ -1,10 +1,9 @@
 //! A message in bytes, with what it takes along: on its way out.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use kinfolk_protocol::{Blob, Cargo, Carrier, Codec, CodecError, Entry, Flags, Header, Loan, Place, pack};
+use kinfolk_protocol::{Blob, Cargo, Carrier, Codec, CodecError, Entry, Flags, Header, Loan, pack};
 use serde::Serialize;
 
 use crate::scratch;
@@ -17,8 +16,12 @@ impl Carrier for Gate {
         true
     }
 
-    fn place(&self, _: &Blob) -> Place {
-        Place::Inline
+    fn carries_data(&self) -> bool {
+        false
+    }
+
+    fn place(&self, blob: Blob) -> Cargo {
+        Cargo::Data(blob.into())
     }
 }
 
@@ -85,7 +88,7 @@ impl Packed {
     ///
     /// # Errors
     /// The value cannot be expressed in the codec, or takes along what cannot be carried.
-    pub fn new<C: Codec, T: Serialize>(carrier: Arc<dyn Carrier>, value: &T) -> Result<Self, CodecError> {
+    pub(crate) fn new<C: Codec, T: Serialize>(carrier: &dyn Carrier, value: &T) -> Result<Self, CodecError> {
         let mut bytes = scratch::take();
         match pack::<C, T>(carrier, value, &mut bytes) {
             Ok(cargo) if cargo.is_empty() => Ok(Self { bytes, along: None }),
@@ -106,7 +109,7 @@ impl Packed {
     /// # Errors
     /// The value cannot be expressed in the codec.
     pub fn for_init<C: Codec, T: Serialize>(value: &T) -> Result<Self, CodecError> {
-        Self::new::<C, T>(Arc::new(Gate), value)
+        Self::new::<C, T>(&Gate, value)
     }
 
     /// A payload of no message, with a descriptor.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use kinfolk_protocol::{CallId, Entry, Header, Kind};
+use kinfolk_protocol::{CallId, Carrier, Entry, Header, Kind};
 
 use super::{CallOutcome, Conn, Job, Waiter};
 use crate::attachments::Packed;

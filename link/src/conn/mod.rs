@@ -24,8 +24,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use kinfolk_protocol::{
-    CallId, Carrier, ChildName, Codec, CodecError, Header, Kind, Limits, LogRecord, Message, MessageId, Session,
-    Untaken, Welcomed,
+    CallId, ChildName, Codec, CodecError, Header, Kind, Limits, LogRecord, Message, MessageId, Session, Untaken,
+    Welcomed,
 };
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -81,7 +81,7 @@ pub struct Conn {
     /// What we lend, and what we are lent.
     lending: Arc<Lending>,
     borrowing: Arc<Borrowing>,
-    carrier: Arc<dyn Carrier>,
+    carrier: Carrying,
     state: Mutex<State>,
     /// The last of the peer's calls was answered.
     idle: Notify,
@@ -218,7 +218,7 @@ impl Conn {
             peer,
             theirs,
             writer,
-            carrier: Arc::new(Carrying(Arc::clone(&lending))),
+            carrier: Carrying(Arc::clone(&lending)),
             lending,
             borrowing,
             state: Mutex::new(State {
@@ -250,7 +250,7 @@ impl Conn {
     /// # Errors
     /// The value cannot be expressed in the codec, or takes along what this link cannot carry.
     pub fn pack<C: Codec, T: Serialize>(&self, value: &T) -> Result<Packed, CodecError> {
-        Packed::new::<C, T>(Arc::clone(&self.carrier), value)
+        Packed::new::<C, T>(&self.carrier, value)
     }
 
     /// Writes whatever is queued until the link takes no more.

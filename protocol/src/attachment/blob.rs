@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, SeqAccess, VariantAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use super::{Arrival, INLINE, scope};
+use super::{Arrival, scope};
 
 /// Bytes inside a message, at any place in it, which travel without being copied more often than they must.
 ///
@@ -142,8 +142,7 @@ impl Serialize for Blob {
         if !scope::is_packing() {
             return serializer.serialize_bytes(self);
         }
-        let attached = if self.len() > INLINE { scope::put_blob(self) } else { None };
-        match attached {
+        match scope::put_blob(self) {
             None => serializer.serialize_newtype_variant(NAME, 0, VARIANTS[0], &Raw(self)),
             Some(Ok(index)) => serializer.serialize_newtype_variant(NAME, 1, VARIANTS[1], &index),
             Some(Err(reason)) => Err(scope::cannot_pack(reason)),
@@ -199,9 +198,6 @@ fn attached(index: u16) -> Result<Blob, String> {
 /// A blob as plain bytes.
 struct Plain;
 
-/// Shorter ones are copied: each would keep the whole buffer it was read into, with all that came beside it.
-const WORTH_SHARING: usize = 512;
-
 impl<'de> DeserializeSeed<'de> for Plain {
     type Value = Blob;
 
@@ -218,8 +214,7 @@ impl<'de> Visitor<'de> for Plain {
     }
 
     fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<Blob, E> {
-        let shared = if bytes.len() < WORTH_SHARING { None } else { scope::share(bytes) };
-        Ok(shared.map_or_else(|| Blob::from(bytes), Blob::from))
+        Ok(scope::share(bytes).map_or_else(|| Blob::from(bytes), Blob::from))
     }
 
     fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Blob, E> {

@@ -32,20 +32,11 @@ pub trait Carrier: Send + Sync {
     /// True if descriptors can travel.
     fn carries_descriptors(&self) -> bool;
 
-    /// How a blob longer than [`INLINE`] travels.
-    fn place(&self, blob: &Blob) -> Place;
-}
+    /// True if blobs can travel behind their message; otherwise all are part of it.
+    fn carries_data(&self) -> bool;
 
-/// How a blob travels.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Place {
-    /// Within the message.
-    Inline,
-    /// Behind it.
-    Data,
-    /// In memory that the receiver may read until it gives it back.
-    Lent(Box<dyn Loan>),
+    /// How a blob longer than [`INLINE`] travels.
+    fn place(&self, blob: Blob) -> Cargo;
 }
 
 /// Memory that is about to be lent. Dropped before it has left, it was never lent.

@@ -2,62 +2,73 @@
 
 use std::any::type_name;
 use std::cell::Cell;
-use std::sync::Arc;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::thread::LocalKey;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Arrival, Blob, Cargo, Carrier, MAX_ATTACHMENTS, Place};
+use super::{Arrival, Blob, Cargo, Carrier, INLINE, MAX_ATTACHMENTS};
 use crate::codec::{Codec, CodecError};
 
-/// While a value is encoded.
-struct Packing {
-    carrier: Arc<dyn Carrier>,
-    cargo: Vec<Cargo>,
-    refused: Option<String>,
+/// A shorter part of a message is copied: it would keep the whole buffer it was read into, with all that came beside
+/// it.
+const WORTH_SHARING: usize = 512;
+
+thread_local! {
+    /// What the value may take along that is encoded.
+    static ENCODING: Cell<Option<Takes>> = const { Cell::new(None) };
+    /// What it takes along so far, and whether that is anything.
+    static PACKED: Cell<Vec<Packed>> = const { Cell::new(Vec::new()) };
+    static PACKING: Cell<bool> = const { Cell::new(false) };
+    /// True while a value is decoded with which something may have come.
+    static DECODING: Cell<bool> = const { Cell::new(false) };
+    /// The message it is decoded from, if there is more to it than its bytes.
+    static UNPACKING: Cell<Option<Box<Unpacking>>> = const { Cell::new(None) };
+    /// Why it cannot be encoded or decoded.
+    static REFUSED: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// While a value is decoded.
+/// What a value may take along.
+#[derive(Clone, Copy)]
+struct Takes {
+    descriptors: bool,
+    data: bool,
+}
+
+/// What it takes along: how is decided when it has been encoded.
+enum Packed {
+    Blob(Blob),
+    Descriptor(OwnedFd),
+}
+
+/// A message that is decoded.
 struct Unpacking {
     message: Bytes,
     cargo: Vec<Option<Arrival>>,
-    refused: Option<String>,
 }
 
-thread_local! {
-    static PACKING: Cell<Option<Packing>> = const { Cell::new(None) };
-    static UNPACKING: Cell<Option<Unpacking>> = const { Cell::new(None) };
+/// What was in the thread's table, and is put back at the end, also if a value's own code panics: a message may encode
+/// another one meanwhile.
+struct Outer<S: 'static> {
+    key: &'static LocalKey<Cell<S>>,
+    held: Option<S>,
 }
 
-/// Puts back what was there before, also if a value's own code panics.
-struct Restore<S: 'static> {
-    key: &'static LocalKey<Cell<Option<S>>>,
-    outer: Option<S>,
-}
-
-impl<S> Drop for Restore<S> {
-    fn drop(&mut self) {
-        self.key.set(self.outer.take());
+impl<S> Outer<S> {
+    fn replace(key: &'static LocalKey<Cell<S>>, value: S) -> Self {
+        Self { key, held: Some(key.replace(value)) }
     }
 }
 
-/// Runs `work` with `scope` as the thread's table, and gives it back. A message may encode another one meanwhile.
-fn within<S, T>(key: &'static LocalKey<Cell<Option<S>>>, scope: S, work: impl FnOnce() -> T) -> (T, Option<S>) {
-    let restore = Restore { key, outer: key.replace(Some(scope)) };
-    let result = work();
-    let scope = key.take();
-    drop(restore);
-    (result, scope)
-}
-
-/// Works on the thread's table, if there is one.
-fn with<S, T>(key: &'static LocalKey<Cell<Option<S>>>, work: impl FnOnce(&mut S) -> T) -> Option<T> {
-    let mut scope = key.take()?;
-    let result = work(&mut scope);
-    key.set(Some(scope));
-    Some(result)
+impl<S> Drop for Outer<S> {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.key.set(held);
+        }
+    }
 }
 
 /// Encodes `value` behind what `out` holds. What it takes along comes back.
@@ -65,15 +76,24 @@ fn with<S, T>(key: &'static LocalKey<Cell<Option<S>>>, work: impl FnOnce(&mut S)
 /// # Errors
 /// [`CodecError`] if the value cannot be expressed, or takes along what `carrier` cannot carry.
 pub fn pack<C: Codec, T: Serialize>(
-    carrier: Arc<dyn Carrier>,
+    carrier: &dyn Carrier,
     value: &T,
     out: &mut Vec<u8>,
 ) -> Result<Vec<Cargo>, CodecError> {
-    let packing = Packing { carrier, cargo: Vec::new(), refused: None };
-    let (encoded, packing) = within(&PACKING, packing, || C::encode(value, out));
-    let (cargo, refused) = packing.map(|packing| (packing.cargo, packing.refused)).unwrap_or_default();
-    encoded.map_err(|error| in_our_words(error, refused))?;
-    Ok(cargo)
+    let takes = Takes { descriptors: carrier.carries_descriptors(), data: carrier.carries_data() };
+    let _takes = Outer::replace(&ENCODING, Some(takes));
+    // Rarely there is anything, and then it is another message's.
+    let _packed = if PACKING.get() { Some(Outer::replace(&PACKED, Vec::new())) } else { None };
+    let _packing = Outer::replace(&PACKING, false);
+    C::encode(value, out).map_err(in_our_words)?;
+    if !PACKING.get() {
+        return Ok(Vec::new());
+    }
+    let place = |packed| match packed {
+        Packed::Blob(blob) => carrier.place(blob),
+        Packed::Descriptor(fd) => Cargo::Descriptor(fd),
+    };
+    Ok(PACKED.take().into_iter().map(place).collect())
 }
 
 /// Decodes a message with what came along.
@@ -81,12 +101,15 @@ pub fn pack<C: Codec, T: Serialize>(
 /// # Errors
 /// [`CodecError`] if it stands for no `T`, or if something that came along is not used.
 pub fn unpack<C: Codec, T: DeserializeOwned>(message: &Bytes, cargo: Vec<Arrival>) -> Result<T, CodecError> {
+    let _decoding = Outer::replace(&DECODING, true);
+    if cargo.is_empty() && message.len() < WORTH_SHARING {
+        let _none = Outer::replace(&UNPACKING, None);
+        return C::decode::<T>(message).map_err(in_our_words);
+    }
     let cargo = cargo.into_iter().map(Some).collect();
-    let unpacking = Unpacking { message: message.clone(), cargo, refused: None };
-    let (decoded, unpacking) = within(&UNPACKING, unpacking, || C::decode::<T>(message));
-    let (cargo, refused) = unpacking.map(|unpacking| (unpacking.cargo, unpacking.refused)).unwrap_or_default();
-    let value = decoded.map_err(|error| in_our_words(error, refused))?;
-    let left = cargo.iter().flatten().count();
+    let _unpacking = Outer::replace(&UNPACKING, Some(Box::new(Unpacking { message: message.clone(), cargo })));
+    let value = C::decode::<T>(message).map_err(in_our_words)?;
+    let left = UNPACKING.take().map_or(0, |unpacking| unpacking.cargo.iter().flatten().count());
     if left > 0 {
         return Err(CodecError::Unused { codec: C::NAME, type_name: type_name::<T>(), left });
     }
@@ -94,7 +117,9 @@ pub fn unpack<C: Codec, T: DeserializeOwned>(message: &Bytes, cargo: Vec<Arrival
 }
 
 /// Not every codec's error keeps the words it is given, so they are remembered here.
-fn in_our_words(mut error: CodecError, words: Option<String>) -> CodecError {
+#[cold]
+fn in_our_words(mut error: CodecError) -> CodecError {
+    let words = REFUSED.take();
     if let (CodecError::Encode { reason, .. } | CodecError::Decode { reason, .. }, Some(words)) = (&mut error, words) {
         *reason = words;
     }
@@ -104,80 +129,87 @@ fn in_our_words(mut error: CodecError, words: Option<String>) -> CodecError {
 /// The error of a value that cannot be encoded as it is.
 pub(super) fn cannot_pack<E: serde::ser::Error>(reason: String) -> E {
     let error = E::custom(&reason);
-    with(&PACKING, |packing| packing.refused = Some(reason));
+    if is_packing() {
+        REFUSED.set(Some(reason));
+    }
     error
 }
 
 /// The error of a value that did not come as it should.
 pub(super) fn cannot_unpack<E: serde::de::Error>(reason: String) -> E {
     let error = E::custom(&reason);
-    with(&UNPACKING, |unpacking| unpacking.refused = Some(reason));
+    if is_unpacking() {
+        REFUSED.set(Some(reason));
+    }
     error
 }
 
 /// True while a value is encoded that may take something along.
 pub(super) fn is_packing() -> bool {
-    with(&PACKING, |_| ()).is_some()
+    ENCODING.get().is_some()
 }
 
 /// True while a value is decoded with which something may have come.
 pub(super) fn is_unpacking() -> bool {
-    with(&UNPACKING, |_| ()).is_some()
+    DECODING.get()
 }
 
 /// Takes a descriptor along. `None` if nothing can be taken along now.
-pub(super) fn put_descriptor(
-    duplicate: impl FnOnce() -> std::io::Result<std::os::fd::OwnedFd>,
-) -> Option<Result<u16, String>> {
-    with(&PACKING, |packing| {
-        if !packing.carrier.carries_descriptors() {
-            return Err("this link carries no descriptors".to_owned());
-        }
-        let index = packing.next()?;
+pub(super) fn put_descriptor(duplicate: impl FnOnce() -> io::Result<OwnedFd>) -> Option<Result<u16, String>> {
+    if !ENCODING.get()?.descriptors {
+        return Some(Err("this link carries no descriptors".to_owned()));
+    }
+    Some(put(|| {
         let fd = duplicate().map_err(|error| format!("its descriptor cannot be duplicated: {error}"))?;
-        packing.cargo.push(Cargo::Descriptor(fd));
-        Ok(index)
-    })
+        Ok(Packed::Descriptor(fd))
+    }))
 }
 
 /// Takes a blob along. `None` if it is to be a part of the message.
 pub(super) fn put_blob(blob: &Blob) -> Option<Result<u16, String>> {
-    let put = |packing: &mut Packing| {
-        let cargo = match packing.carrier.place(blob) {
-            Place::Inline => return None,
-            Place::Data => Cargo::Data(blob.to_bytes()),
-            Place::Lent(loan) => Cargo::Lent(loan),
-        };
-        Some(packing.next().inspect(|_| packing.cargo.push(cargo)))
-    };
-    with(&PACKING, put).flatten()
+    let takes = ENCODING.get().filter(|takes| takes.data && blob.len() > INLINE);
+    takes.map(|_| put(|| Ok(Packed::Blob(blob.clone()))))
 }
 
-impl Packing {
-    /// The number of what is put next.
-    fn next(&self) -> Result<u16, String> {
-        match self.cargo.len() {
-            MAX_ATTACHMENTS => Err(format!("a message takes at most {MAX_ATTACHMENTS} blobs and handles along")),
-            next => Ok(next as u16),
-        }
-    }
+fn put(thing: impl FnOnce() -> Result<Packed, String>) -> Result<u16, String> {
+    let mut packed = PACKED.take();
+    let put = match packed.len() {
+        MAX_ATTACHMENTS => Err(format!("a message takes at most {MAX_ATTACHMENTS} blobs and handles along")),
+        next => thing().map(|thing| {
+            packed.push(thing);
+            next as u16
+        }),
+    };
+    PACKED.set(packed);
+    PACKING.set(true);
+    put
+}
+
+fn with_unpacking<T>(work: impl FnOnce(&mut Unpacking) -> T) -> Option<T> {
+    let mut unpacking = UNPACKING.take()?;
+    let result = work(&mut unpacking);
+    UNPACKING.set(Some(unpacking));
+    Some(result)
 }
 
 /// What came along under this number, once.
 pub(super) fn take(index: u16) -> Result<Arrival, String> {
-    let taken = with(&UNPACKING, |unpacking| {
+    let taken = with_unpacking(|unpacking| {
         let count = unpacking.cargo.len();
         match unpacking.cargo.get_mut(usize::from(index)) {
             Some(arrival) => arrival.take().ok_or_else(|| format!("attachment {index} is used twice")),
             None => Err(format!("attachment {index} of {count} does not exist")),
         }
     });
-    taken.unwrap_or_else(|| Err("attachments travel in messages of a link only".to_owned()))
+    taken.unwrap_or_else(|| Err(format!("attachment {index} of 0 does not exist")))
 }
 
-/// The same bytes as part of the message they are in, without a copy.
+/// The same bytes as part of the message they are in, without a copy, if they are worth it.
 pub(super) fn share(bytes: &[u8]) -> Option<Bytes> {
-    let shared = with(&UNPACKING, |unpacking| {
+    if bytes.len() < WORTH_SHARING {
+        return None;
+    }
+    let shared = with_unpacking(|unpacking| {
         let message = unpacking.message.as_ptr_range();
         let within = bytes.as_ptr_range();
         let inside = message.start <= within.start && within.end <= message.end;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,8 +18,12 @@ impl Carrier for Anything {
         true
     }
 
-    fn place(&self, _: &Blob) -> Place {
-        Place::Data
+    fn carries_data(&self) -> bool {
+        true
+    }
+
+    fn place(&self, blob: Blob) -> Cargo {
+        Cargo::Data(blob.into())
     }
 }
 
@@ -31,14 +35,18 @@ impl Carrier for Bare {
         false
     }
 
-    fn place(&self, _: &Blob) -> Place {
-        Place::Inline
+    fn carries_data(&self) -> bool {
+        false
+    }
+
+    fn place(&self, _: Blob) -> Cargo {
+        unreachable!("it carries no data")
     }
 }
 
-fn packed<T: Serialize>(carrier: impl Carrier + 'static, value: &T) -> Result<(Bytes, Vec<Cargo>), CodecError> {
+fn packed<T: Serialize>(carrier: impl Carrier, value: &T) -> Result<(Bytes, Vec<Cargo>), CodecError> {
     let mut out = Vec::new();
-    let cargo = pack::<Bincode, T>(Arc::new(carrier), value, &mut out)?;
+    let cargo = pack::<Bincode, T>(&carrier, value, &mut out)?;
     Ok((out.into(), cargo))
 }
 
@@ -123,7 +131,7 @@ fn outside_a_link_a_blob_is_bytes_and_a_handle_is_an_error() {
 #[test]
 fn a_text_codec_writes_a_blob_as_numbers() {
     let mut out = Vec::new();
-    let cargo = pack::<crate::Json, _>(Arc::new(Bare), &Blob::from(vec![1, 2]), &mut out).unwrap();
+    let cargo = pack::<crate::Json, _>(&Bare, &Blob::from(vec![1, 2]), &mut out).unwrap();
     assert_eq!((out.as_slice(), cargo.len()), (br#"{"bytes":[1,2]}"#.as_slice(), 0));
     assert_eq!(*unpack::<crate::Json, Blob>(&out.into(), Vec::new()).unwrap(), [1, 2]);
 }

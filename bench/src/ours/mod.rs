@@ -1,5 +1,7 @@
 //! kinfolk with its default settings, used the way its documentation shows.
 
+mod blobs;
+
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -8,12 +10,14 @@ use bytes::Bytes;
 use futures::StreamExt;
 use kinfolk::child::Me;
 use kinfolk::parent::{Child, ChildSpec, Parent, Program, Replies};
-use kinfolk::{Bincode, Call, Fault, Message, OneWay, Protocol, Streaming, ToChild, Version};
+use kinfolk::{Bincode, Blob, Call, Fault, Limits, Message, OneWay, Protocol, Streaming, ToChild, Version};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::fairness::{Beside, CALL, ITEM, Streamed, Streamer, nanos_since};
 use crate::peer::{Peer, Result, SMALL, ensure, noise, touch};
+
+pub(crate) use self::blobs::Lender;
 
 const ROLE: &str = "bench";
 
@@ -23,6 +27,8 @@ impl Protocol for Bench {
     const VERSION: Version = Version::new(1, 0);
     type Init = ();
     type Codec = Bincode;
+    /// What is long travels over the socket, as the limits' payloads do: see [`blobs`] for shared memory.
+    const LIMITS: Limits = Limits::DEFAULT.blob_bytes(0);
 }
 
 /// Sent back as it came.
@@ -34,9 +40,18 @@ impl Message for Echo {
     const NAME: &'static str = "Echo";
 }
 
+/// The same, long.
+#[derive(Serialize, Deserialize)]
+struct Mirror(Blob);
+impl Message for Mirror {
+    type To = ToChild<Bench>;
+    type Contract = Call<Blob>;
+    const NAME: &'static str = "Mirror";
+}
+
 /// Read once, answered with its [`touch`]ed sum.
 #[derive(Serialize, Deserialize)]
-struct Upload(ByteBuf);
+struct Upload(Blob);
 impl Message for Upload {
     type To = ToChild<Bench>;
     type Contract = Call<u64>;
@@ -72,12 +87,17 @@ impl Message for Count {
 
 /// Runs the child this process was started as, if it was.
 pub(crate) fn child_main() -> Option<ExitCode> {
-    (kinfolk::child::role().as_deref() == Some(ROLE)).then(|| kinfolk::child::main(worker))
+    match kinfolk::child::role().as_deref() {
+        Some(ROLE) => Some(kinfolk::child::main(worker)),
+        Some(blobs::ROLE) => Some(kinfolk::child::main(blobs::worker)),
+        _ => None,
+    }
 }
 
 async fn worker(me: Me<Bench>) -> std::result::Result<(), Fault> {
     me.state(AtomicU64::new(0))
         .on_message(|_, Echo(bytes): Echo| async move { Ok(bytes) })
+        .on_message(|_, Mirror(blob): Mirror| async move { Ok(blob) })
         .on_message(|_, Upload(bytes): Upload| async move { Ok(touch(&bytes)) })
         .on_message(|cx, _: Note| async move {
             cx.state().fetch_add(1, Ordering::Relaxed);
@@ -116,12 +136,19 @@ impl Kinfolk {
     }
 }
 
+/// What a program would put into its message.
+pub(crate) enum Payload {
+    Short(ByteBuf),
+    Long(Blob),
+}
+
 impl Peer for Kinfolk {
-    type Payload = ByteBuf;
+    type Payload = Payload;
 
     async fn start() -> Result<Self> {
         let parent = Parent::new();
-        let child = parent.spawn(ChildSpec::<Bench>::new(ROLE, Program::current_exe(ROLE))).await?;
+        let spec = ChildSpec::<Bench>::new(ROLE, Program::current_exe(ROLE)).limits(Bench::LIMITS);
+        let child = parent.spawn(spec).await?;
         Ok(Self { parent, child, noted: 0 })
     }
 
@@ -129,16 +156,20 @@ impl Peer for Kinfolk {
         self.child.pid()
     }
 
-    fn payload(source: &Bytes) -> ByteBuf {
-        ByteBuf::from(source.to_vec())
+    fn payload(source: &Bytes) -> Payload {
+        if source.len() == SMALL { Payload::Short(short(source)) } else { Payload::Long(Blob::from(source.clone())) }
     }
 
-    async fn echo(&mut self, payload: ByteBuf) -> Result<usize> {
-        Ok(self.child.request(Echo(payload)).await?.len())
+    async fn echo(&mut self, payload: Payload) -> Result<usize> {
+        Ok(match payload {
+            Payload::Short(bytes) => self.child.request(Echo(bytes)).await?.len(),
+            Payload::Long(blob) => self.child.request(Mirror(blob)).await?.len(),
+        })
     }
 
-    async fn upload(&mut self, payload: ByteBuf) -> Result<u64> {
-        Ok(self.child.request(Upload(payload)).await?)
+    async fn upload(&mut self, payload: Payload) -> Result<u64> {
+        let Payload::Long(blob) = payload else { return Err("only long payloads are uploaded".into()) };
+        Ok(self.child.request(Upload(blob)).await?)
     }
 
     async fn in_flight(&mut self, calls: usize, duration: Duration) -> Result<u64> {
@@ -158,7 +189,7 @@ impl Peer for Kinfolk {
         while start.elapsed() < duration {
             // Reading the clock is a tenth of a message: once in a while is enough.
             for _ in 0..64 {
-                self.child.send(Note(Self::payload(&source))).await?;
+                self.child.send(Note(short(&source))).await?;
             }
             self.noted += 64;
         }
@@ -173,11 +204,15 @@ impl Peer for Kinfolk {
     }
 }
 
+fn short(source: &Bytes) -> ByteBuf {
+    ByteBuf::from(source.to_vec())
+}
+
 async fn call_until(child: Child<Bench>, end: Instant) -> Result<u64> {
     let source = noise(SMALL);
     let mut answered = 0;
     while Instant::now() < end {
-        child.request(Echo(Kinfolk::payload(&source))).await?;
+        child.request(Echo(short(&source))).await?;
         answered += 1;
     }
     Ok(answered)
@@ -213,7 +248,7 @@ async fn calls_while(child: &Child<Bench>, goes_on: impl Fn() -> bool) -> Result
     let source = noise(CALL);
     let mut nanos = Vec::with_capacity(1 << 18);
     while goes_on() {
-        let payload = Kinfolk::payload(&source);
+        let payload = short(&source);
         let sent = Instant::now();
         ensure(child.request(Echo(payload)).await?.len() == CALL, "an echo has the wrong length")?;
         nanos.push(nanos_since(sent));
