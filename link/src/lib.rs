@@ -40,7 +40,7 @@ pub use handling::{Caught, answer, handle};
 pub use inherited::{InheritedPair, LINK_VARIABLE, ROLE_VARIABLE, claim, is_waiting, waiting_role};
 pub use memory::Memory;
 pub use reader::Reader;
-pub use request::{Caller, CancelMode, End, Forceful, Pending, Replies, Request};
+pub use request::{Asker, CallError, CallSite, Caller, CancelMode, End, Forceful, Pending, Replies, Request};
 pub use scratch::{CodecOf, encode, recycle};
 pub use sync::{lock, panic_text};
 pub use sys::{
