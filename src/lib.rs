@@ -36,7 +36,8 @@ pub mod child {
     #[cfg(feature = "tracing")]
     pub use kinfolk_child::ShipLogs;
     pub use kinfolk_child::{
-        Asker, CallError, CallSite, Cx, Job, Me, ParentHandle, Pending, Replies, Request, Result, Serve, enter, main, role,
+        Asker, CallError, CallSite, Cx, Job, Me, ParentHandle, Pending, Replies, Request, Result, Serve, enter, main,
+        role,
     };
 }
 

@@ -4,6 +4,7 @@
 //! only place with `unsafe`, all of it in `sys`.
 
 // Modules import only from those listed below them.
+mod handlers;
 mod handling;
 mod request;
 
@@ -36,6 +37,7 @@ pub use conn::{
 };
 pub use endpoint::{CONNECT_VARIABLE, Endpoint, Visitor, connect};
 pub use error::{LinkError, Misbehaviour};
+pub use handlers::{Handlers, Letter, deliver};
 pub use handling::{Caught, answer, handle};
 pub use inherited::{InheritedPair, LINK_VARIABLE, ROLE_VARIABLE, claim, is_waiting, waiting_role};
 pub use memory::Memory;
