@@ -25,6 +25,8 @@ pub struct Handlers<X> {
 
 /// A registered handler.
 struct Entry<X> {
+    /// How many were registered before it.
+    place: usize,
     name: &'static str,
     /// True if its messages are calls.
     answered: bool,
@@ -108,10 +110,12 @@ impl<X> Handlers<X> {
         self.entries.is_empty()
     }
 
-    /// What the peer is told.
+    /// What the peer is told, in the order in which they were added: not all shapes may fit.
     #[must_use]
     pub fn welcomed(&self) -> Vec<Welcomed> {
-        self.entries.iter().map(|entry| entry.welcomed.clone()).collect()
+        let mut entries: Vec<_> = self.entries.iter().collect();
+        entries.sort_unstable_by_key(|entry| entry.place);
+        entries.into_iter().map(|entry| entry.welcomed.clone()).collect()
     }
 
     fn find(&self, id: MessageId, answered: bool) -> Option<&dyn Erased<X>> {
@@ -138,10 +142,11 @@ impl<X: Send + 'static> Handlers<X> {
             let (name, message) = (M::NAME, type_name::<M>());
             panic!("`{message}` is registered under `{name}`, whose id is taken by the handler of `{known}`");
         };
-        assert!(self.entries.len() < MAX_WELCOMED, "one side handles {MAX_WELCOMED} types of messages at most");
+        let place = self.entries.len();
+        assert!(place < MAX_WELCOMED, "one side handles {MAX_WELCOMED} types of messages at most");
         let handler = Box::new(Typed { handler: Arc::new(handler), message: PhantomData::<fn(M)> });
         let (answered, welcomed) = (M::Contract::ANSWERED, Welcomed::of::<M>());
-        self.entries.insert(at, Entry { name: M::NAME, answered, welcomed, handler });
+        self.entries.insert(at, Entry { place, name: M::NAME, answered, welcomed, handler });
     }
 
     /// The handling of a call that has arrived, from the wait for a permit to its answer.

@@ -4,6 +4,8 @@
 //! only place with `unsafe`, all of it in `sys`.
 
 // Modules import only from those listed below them.
+pub mod port;
+
 mod handlers;
 mod handling;
 mod request;

@@ -55,6 +55,8 @@ pub enum Peer {
     Child(ChildName),
     /// The parent.
     Parent,
+    /// Whoever has the other end of a port for this protocol.
+    Port(&'static str),
 }
 
 impl fmt::Display for Peer {
@@ -62,6 +64,7 @@ impl fmt::Display for Peer {
         match self {
             Self::Child(name) => write!(f, "child `{name}`"),
             Self::Parent => f.write_str("the parent"),
+            Self::Port(protocol) => write!(f, "the other end of the `{protocol}` port"),
         }
     }
 }
@@ -88,7 +91,7 @@ pub struct Conn {
     their_board: OnceLock<Board>,
     /// Where we, a child, note which calls of our parent's we have begun.
     our_board: OnceLock<Board>,
-    /// A child says by a frame that it begins a call where there is no board for it.
+    /// A child, and each end of a port, says by a frame that it begins a call where there is no board for it.
     reports_starts: bool,
 }
 
@@ -197,7 +200,8 @@ impl Conn {
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, peer: Peer, ours: &Limits, theirs: &Limits) -> Self {
         let session = Session::new(&ours.within_ceiling(), &theirs.within_ceiling());
-        let peer_is_parent = peer == Peer::Parent;
+        // A parent need not say: its children do not outlive it.
+        let reports_starts = !matches!(peer, Peer::Child(_));
         Self {
             peer,
             theirs: theirs.within_ceiling(),
@@ -216,7 +220,7 @@ impl Conn {
             welcomed: OnceLock::new(),
             their_board: OnceLock::new(),
             our_board: OnceLock::new(),
-            reports_starts: peer_is_parent,
+            reports_starts,
         }
     }
 

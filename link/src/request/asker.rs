@@ -1,5 +1,6 @@
 //! Who asks over a link that is there from the start: a child its parent, one end of a port the other.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +17,22 @@ pub struct Asker {
     cause: Option<CallId>,
     /// A handler's; otherwise that of the task that polls the call.
     ambient: Option<Ambient>,
+    /// What is to live as long as its calls.
+    kept: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Asker {
     /// Over `conn`, for a handler if there is a `scope`.
     #[must_use]
     pub fn new(conn: &Arc<Conn>, scope: Option<&Scope>) -> Self {
-        Self { conn: Arc::clone(conn), cause: scope.map(Scope::call), ambient: scope.map(Scope::ambient) }
+        let (cause, ambient) = (scope.map(Scope::call), scope.map(Scope::ambient));
+        Self { conn: Arc::clone(conn), cause, ambient, kept: None }
+    }
+
+    /// The same, with something that is to live as long as its calls.
+    pub(crate) fn keeping(mut self, kept: Arc<dyn Any + Send + Sync>) -> Self {
+        self.kept = Some(kept);
+        self
     }
 }
 
