@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+#[doc(inline)]
+pub use kinfolk_link::port;
 pub use kinfolk_link::{
     CancelMode, Delivery, Misbehaviour, Peer, SendCause, SendError, Sending, ShapeMismatch, Signal, Usage,
 };
@@ -13,8 +15,8 @@ pub use kinfolk_protocol::Postcard;
 pub use kinfolk_protocol::{
     Answer, Answered, Broken, Call, Cancelled, ChildName, Codec, CodecError, Contract, Direction, ErrorOf, Failure,
     Fault, FrameError, Limits, LimitsError, LogLevel, LogRecord, Message, MessageId, NameError, Never, OneWay, Outline,
-    PanicInfo, Payload, Progress, Protocol, Refusal, Reply, Shape, Sketch, Streamed, Streaming, ToChild, ToParent,
-    Towards, Unanswered, Untaken, Version, WireError,
+    PanicInfo, Payload, Port, PortMismatch, Progress, Protocol, Refusal, Reply, Shape, Sketch, Streamed, Streaming,
+    ToChild, ToParent, Towards, Unanswered, Untaken, Version, Way, WireError,
 };
 
 #[cfg(all(feature = "macros", feature = "child"))]

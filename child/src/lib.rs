@@ -54,6 +54,8 @@ mod orphan;
 
 pub use cx::{Cx, Job};
 pub use entry::{Result, enter, host, main, role};
+#[doc(inline)]
+pub use kinfolk_link::port;
 pub use kinfolk_link::{Asker, CallError, CallSite};
 #[cfg(feature = "tracing")]
 pub use logs::ShipLogs;

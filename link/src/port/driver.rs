@@ -3,16 +3,17 @@
 mod serving;
 
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use kinfolk_protocol::{Frame, Kind};
+use kinfolk_protocol::{Failure, Frame, Kind, MessageId};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::serving::Serving;
-pub(super) use self::serving::Terms;
+pub(super) use self::serving::{Rejected, Terms};
 use super::shared::{Close, Closed, Shared};
 use crate::conn::{Conn, Known, Received};
 use crate::error::{LinkError, Misbehaviour};
@@ -22,6 +23,7 @@ use crate::reader::Reader;
 struct Driver {
     conn: Arc<Conn>,
     serving: Serving,
+    rejected: Option<Rejected>,
     wishes: mpsc::Receiver<Close>,
     told: watch::Sender<Option<Closed>>,
     grace: Duration,
@@ -60,7 +62,7 @@ type Over = (Closed, Known);
 /// Starts the task.
 pub(super) fn start(
     shared: &Arc<Shared>,
-    terms: Terms,
+    mut terms: Terms,
     reader: Reader,
     wishes: mpsc::Receiver<Close>,
     told: watch::Sender<Option<Closed>>,
@@ -68,6 +70,7 @@ pub(super) fn start(
     let driver = Driver {
         conn: Arc::clone(&shared.conn),
         grace: terms.grace,
+        rejected: terms.rejected.take(),
         serving: Serving::start(shared, terms),
         wishes,
         told,
@@ -140,8 +143,11 @@ impl Driver {
             return None;
         }
         match self.conn.receive(frame) {
-            // What its sender could not be told of otherwise has been seen where it was handled.
-            Ok(Received::Handled | Received::Rejected { .. }) => None,
+            Ok(Received::Handled) => None,
+            Ok(Received::Rejected { message, failure }) => {
+                self.on_rejected(message, failure);
+                None
+            }
             Ok(Received::Call(asked)) if self.stage == Stage::Open => {
                 self.serving.call(&self.conn, asked);
                 None
@@ -167,6 +173,13 @@ impl Driver {
                 Some((Closed::Misbehaved(misbehaviour), Known::Part))
             }
             Err(misbehaviour) => Some((Closed::Misbehaved(misbehaviour), Known::Part)),
+        }
+    }
+
+    fn on_rejected(&self, message: MessageId, failure: Failure) {
+        if let Some(rejected) = &self.rejected {
+            // A panic has been told by the program's own hook, and must not end the link.
+            let _ = catch_unwind(AssertUnwindSafe(|| rejected(message, failure)));
         }
     }
 

@@ -62,6 +62,7 @@ pub use self::opening::OpenError;
 pub use self::peer::{PeerHandle, Pending, Replies, Request};
 pub use self::peering::Peering;
 pub use self::shared::Closed;
+pub use crate::request::{Asker, CallError, CallSite};
 
 /// Both ends of a new link: the first one sends what `P` declares `to_child`, the second one what it declares
 /// `to_parent`. Which process gets which, the parent of both or a child, is free. Both are closed on exec.

@@ -52,7 +52,7 @@ impl<D: Direction> PeerHandle<D> {
     /// Asks the other end; await it for the reply. Waits for room while the other end has as many calls as it takes.
     ///
     /// # Errors
-    /// [`CallError`](crate::CallError): every call ends exactly once, and says how.
+    /// [`CallError`](super::CallError): every call ends exactly once, and says how.
     ///
     /// # Cancel safety
     /// Dropping the future cancels: the other end is told, its handler is dropped at its next `await`, and a late reply
@@ -61,7 +61,7 @@ impl<D: Direction> PeerHandle<D> {
     /// # Examples
     /// ```
     /// # use std::time::Duration;
-    /// # use kinfolk_link::{CallError, port::PeerHandle};
+    /// # use kinfolk_link::port::{CallError, PeerHandle};
     /// # use kinfolk_protocol::{Answered, ErrorOf, Message, Reply};
     /// # async fn ask<M: Message<Contract: Answered>>(peer: PeerHandle<M::To>, resize: M)
     /// #     -> Result<Reply<M>, CallError<ErrorOf<M>>>
@@ -82,7 +82,7 @@ impl<D: Direction> PeerHandle<D> {
     /// Asks the other end for many replies: a stream of them.
     ///
     /// # Errors
-    /// [`CallError`](crate::CallError) as the last item, if the stream does not come to its end.
+    /// [`CallError`](super::CallError) as the last item, if the stream does not come to its end.
     ///
     /// # Cancel safety
     /// Dropping the stream cancels.

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_protocol::{Answer, Direction, Greeting, Limits, Message, Port, Protocol, Towards};
+use kinfolk_protocol::{Answer, Direction, Failure, Greeting, Limits, Message, MessageId, Port, Protocol, Towards};
 use tokio::sync::{mpsc, watch};
 
 use super::cx::Cx;
-use super::driver::{self, Terms};
+use super::driver::{self, Rejected, Terms};
 use super::opening::{OpenError, Opened, open};
 use super::peer::PeerHandle;
 use super::shared::Shared;
@@ -42,6 +42,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Peering<D: Direction> {
     port: Port<D>,
     handlers: Handlers<Arc<Shared>>,
+    rejected: Option<Rejected>,
     limits: Limits,
     concurrency: usize,
     open_within: Duration,
@@ -60,6 +61,7 @@ impl<D: Direction> Peering<D> {
         Self {
             port,
             handlers: Handlers::default(),
+            rejected: None,
             limits: <D::Protocol as Protocol>::LIMITS,
             concurrency: CONCURRENCY,
             open_within: OPEN_WITHIN,
@@ -85,6 +87,13 @@ impl<D: Direction> Peering<D> {
         Fut: Future<Output = Answer<M>> + Send + 'static,
     {
         self.handlers.add(move |shared, scope, message| handler(Cx::new(shared, scope), message));
+        self
+    }
+
+    /// Tells `f` of each one-way message to the other end that was not handled there: it did not decode, or its handler
+    /// panicked. `f` runs on the task that reads the link, and is not to block. By default nobody is told.
+    pub fn on_rejected(mut self, f: impl Fn(MessageId, Failure) + Send + Sync + 'static) -> Self {
+        self.rejected = Some(Box::new(f));
         self
     }
 
@@ -127,7 +136,7 @@ impl<D: Direction> Peering<D> {
     /// # Cancel safety
     /// Dropping the future drops the port: the other end learns that this one is gone.
     pub async fn open(self) -> Result<PeerHandle<D>, OpenError> {
-        let Self { port, handlers, limits, concurrency, open_within, grace } = self;
+        let Self { port, handlers, rejected, limits, concurrency, open_within, grace } = self;
         let ours = Greeting::of::<D>(limits, handlers.welcomed());
         let Opened { transport, reader, theirs } = open(port.into_stream(), &ours, open_within).await?;
         let peer = Peer::Port(<D::Protocol as Protocol>::NAME);
@@ -136,7 +145,7 @@ impl<D: Direction> Peering<D> {
         let (close, wishes) = mpsc::channel(1);
         let (told, closed) = watch::channel(None);
         let shared = Arc::new(Shared { conn, close, closed });
-        driver::start(&shared, Terms { handlers, concurrency, grace }, reader, wishes, told);
+        driver::start(&shared, Terms { handlers, concurrency, grace, rejected }, reader, wishes, told);
         Ok(PeerHandle::new(&shared, None))
     }
 }

@@ -19,7 +19,11 @@ pub(in crate::port) struct Terms {
     pub(in crate::port) handlers: Handlers<Arc<Shared>>,
     pub(in crate::port) concurrency: usize,
     pub(in crate::port) grace: Duration,
+    pub(in crate::port) rejected: Option<Rejected>,
 }
+
+/// Is told of one-way messages that the other end could not handle.
+pub(in crate::port) type Rejected = Box<dyn Fn(MessageId, Failure) + Send + Sync>;
 
 /// The handlers in use.
 pub(super) enum Serving {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt};
+use kinfolk_protocol::{Failure, MessageId};
 use tokio::sync::Semaphore;
 
 use super::*;
@@ -56,6 +57,34 @@ async fn one_way_messages_are_handled_in_order_and_a_sender_without_credit_waits
     within(waiting).await.unwrap();
     eventually("all are handled", || taken.lock().unwrap().len() == 3).await;
     assert_eq!(*taken.lock().unwrap(), [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_handled_is_told_to_its_sender_and_gives_its_credit_back() {
+    let rejected = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&rejected);
+    let (asks, _answers) = linked(
+        |end| {
+            end.on_rejected(move |message, failure| {
+                told.lock().unwrap().push((message, failure));
+                panic!("its own business");
+            })
+        },
+        |end| {
+            end.limits(Limits::default().window(1, 1)).on_message(|_, Blob(bytes)| async move {
+                assert!(bytes.is_empty(), "too much");
+            })
+        },
+    )
+    .await;
+    for bytes in [vec![1], vec![], vec![2]] {
+        within(asks.send(Blob(bytes))).await.unwrap();
+    }
+    eventually("two are rejected", || rejected.lock().unwrap().len() == 2).await;
+    for (message, failure) in rejected.lock().unwrap().drain(..) {
+        assert_eq!(message, MessageId::of(Blob::NAME));
+        assert!(matches!(failure, Failure::Panicked(panic) if panic.message == "too much"));
+    }
 }
 
 #[tokio::test]
