@@ -64,6 +64,9 @@ pub use self::peering::Peering;
 pub use self::shared::Closed;
 pub use crate::request::{Asker, CallError, CallSite};
 
+/// Both ends of a link, as [`pair`] makes them.
+pub type Pair<P> = (Port<ToChild<P>>, Port<ToParent<P>>);
+
 /// Both ends of a new link: the first one sends what `P` declares `to_child`, the second one what it declares
 /// `to_parent`. Which process gets which, the parent of both or a child, is free. Both are closed on exec.
 ///
@@ -84,7 +87,7 @@ pub use crate::request::{Asker, CallError, CallSite};
 /// assert_eq!(format!("{decoder:?} {renderer:?}"), "Port<ToChild<frames>> Port<ToParent<frames>>");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub fn pair<P: Protocol>() -> io::Result<(Port<ToChild<P>>, Port<ToParent<P>>)> {
+pub fn pair<P: Protocol>() -> io::Result<Pair<P>> {
     let (one, other) = UnixStream::pair()?;
     Ok((Port::from_stream(one), Port::from_stream(other)))
 }
