@@ -25,7 +25,8 @@ impl<D: Direction> Port<D> {
         Self { stream, direction: PhantomData }
     }
 
-    /// The socket, for handing it on in another way than as a part of a message.
+    /// The socket, for handing it on in another way than as a part of a message. A copy of the descriptor that is kept
+    /// hides from the other end that this one is gone.
     #[must_use]
     pub fn into_stream(self) -> UnixStream {
         self.stream

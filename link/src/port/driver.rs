@@ -124,13 +124,17 @@ impl Driver {
             Happening::Read(Ok(None)) => return Some((self.at_end(), Known::All)),
             Happening::Read(Err(error)) => return Some(self.on_error(error)),
             // What the other end sent before it went is still to be read.
-            Happening::WriteFailed => self.conn.close(),
+            Happening::WriteFailed => {
+                self.conn.close();
+                self.expire();
+            }
             Happening::Close => self.leave(),
             Happening::Finished => {
                 self.leaving = None;
                 self.stage = Stage::Left;
                 self.conn.finish();
             }
+            Happening::Deadline if self.stage == Stage::Open => return Some((Closed::Lost, Known::Part)),
             Happening::Deadline => return Some((Closed::Cut, Known::Part)),
         }
         None
@@ -200,10 +204,15 @@ impl Driver {
         }
     }
 
+    /// Waits no longer than the grace from now on.
+    fn expire(&mut self) {
+        self.deadline = Instant::now().checked_add(self.grace);
+    }
+
     /// Begins to close this end.
     fn leave(&mut self) {
         self.stage = Stage::Leaving;
-        self.deadline = Instant::now().checked_add(self.grace);
+        self.expire();
         self.conn.close();
         self.conn.control(Kind::Drain, &mut Vec::new());
         let emptied = self.serving.close();
@@ -237,6 +246,7 @@ impl Driver {
     /// Has the one-way messages handled that have come: without a bound, unless this end is closed.
     async fn empty_mailbox(&mut self) {
         if self.stage == Stage::Open {
+            self.deadline = None;
             self.leaving = Some(self.serving.close());
         }
         let mut asked = self.stage != Stage::Open;
@@ -246,7 +256,7 @@ impl Driver {
                 () = finished(&mut self.leaving) => self.leaving = None,
                 _ = self.wishes.recv(), if !asked => {
                     asked = true;
-                    self.deadline = Instant::now().checked_add(self.grace);
+                    self.expire();
                 }
                 // Dropping it ends the handler at its next `await`.
                 () = until(self.deadline) => self.leaving = None,

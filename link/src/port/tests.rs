@@ -5,10 +5,12 @@ mod ending;
 mod opening;
 mod talking;
 
+use std::io::Write;
 use std::time::Duration;
 
 use kinfolk_protocol::{
-    Bincode, Call, Fault, Limits, Message, OneWay, Port, Protocol, Sketch, Streaming, ToChild, ToParent, Version,
+    Bincode, Call, Fault, Greeting, Header, Kind, Limits, Message, OneWay, PREAMBLE, Port, Protocol, Sketch, Streaming,
+    ToChild, ToParent, Version, Welcomed,
 };
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +85,13 @@ async fn linked(
     let (one, other) = pair::<Chain>().unwrap();
     let (one, other) = (asks(Peering::new(one)), answers(Peering::new(other)));
     within(async { tokio::try_join!(one.open(), other.open()) }).await.unwrap()
+}
+
+/// Says what an end that sends `to_parent` says first, by hand.
+fn greet(other: &mut UnixStream) {
+    let payload = Greeting::of::<ToParent<Chain>>(Limits::default(), vec![Welcomed::of::<Double>()]).encode();
+    let header = Header::control(Kind::Greeting, payload.len() as u32).encode();
+    other.write_all(&[&PREAMBLE, header.as_slice(), &payload].concat()).unwrap();
 }
 
 /// The output of a future that may take a while, but not for ever.

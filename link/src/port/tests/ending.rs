@@ -1,6 +1,7 @@
 //! Every link over a port ends within a bound, and both ends learn how.
 
 use std::fs;
+use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -153,6 +154,18 @@ async fn the_death_of_one_end_is_seen_by_calls_streams_and_messages_of_the_other
     assert_eq!(within(asks.closed()).await, Closed::Lost);
     assert_eq!(asks.send(Blob(vec![1])).await.unwrap_err().cause, SendCause::Disconnected);
     death.join().unwrap();
+}
+
+#[tokio::test]
+async fn an_end_that_reads_no_more_and_does_not_leave_is_given_up_at_the_end_of_the_grace() {
+    let (asks, other) = pair::<Chain>().unwrap();
+    let mut other = other.into_stream();
+    greet(&mut other);
+    let asks = within(Peering::new(asks).grace(Duration::from_millis(20)).open()).await.unwrap();
+    other.shutdown(Shutdown::Read).unwrap();
+    let error = within(asks.request(Double(1))).await.unwrap_err();
+    assert_eq!((error.is_lost(), error.delivery()), (true, Some(Delivery::NotSent)));
+    assert_eq!(within(asks.closed()).await, Closed::Lost);
 }
 
 /// What `/proc` calls a port's socket, which no other one is called as long as it is open.

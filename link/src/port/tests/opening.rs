@@ -1,8 +1,6 @@
 //! A port is opened, or an error says why not, within a bound.
 
-use std::io::{Read, Write};
-
-use kinfolk_protocol::{Greeting, Header, Kind, PREAMBLE};
+use std::io::Read;
 
 use super::*;
 use crate::error::Misbehaviour;
@@ -106,10 +104,8 @@ async fn a_peer_that_breaks_the_protocol_later_ends_its_own_link_only() {
     let (one, other) = pair::<Chain>().unwrap();
     let mut other = other.into_stream();
     let saying = tokio::task::spawn_blocking(move || {
-        let payload = Greeting::of::<ToParent<Chain>>(Limits::default(), Vec::new()).encode();
-        let header = Header::control(Kind::Greeting, payload.len() as u32).encode();
-        let ready = Header::control(Kind::Panicked, 6).encode();
-        other.write_all(&[&PREAMBLE, header.as_slice(), &payload, &ready, &[0; 6]].concat()).unwrap();
+        greet(&mut other);
+        other.write_all(&[Header::control(Kind::Panicked, 6).encode().as_slice(), &[0; 6]].concat()).unwrap();
         // Until the link is cut.
         let _ = other.read_to_end(&mut Vec::new());
     });
