@@ -84,16 +84,16 @@ pub trait Direction: sealed::Sealed + Send + 'static {
 #[repr(u8)]
 pub enum Way {
     /// That of messages declared [`ToChild`].
-    ToChild = 1,
+    Down = 1,
     /// That of messages declared [`ToParent`].
-    ToParent = 2,
+    Up = 2,
 }
 
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::ToChild => "`to_child`",
-            Self::ToParent => "`to_parent`",
+            Self::Down => "`to_child`",
+            Self::Up => "`to_parent`",
         })
     }
 }
@@ -108,12 +108,12 @@ impl<P> sealed::Sealed for ToParent<P> {}
 impl<P: Protocol> Direction for ToChild<P> {
     type Protocol = P;
     type Back = ToParent<P>;
-    const WAY: Way = Way::ToChild;
+    const WAY: Way = Way::Down;
 }
 impl<P: Protocol> Direction for ToParent<P> {
     type Protocol = P;
     type Back = ToChild<P>;
-    const WAY: Way = Way::ToParent;
+    const WAY: Way = Way::Up;
 }
 impl<P: Protocol> fmt::Debug for ToChild<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

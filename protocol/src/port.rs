@@ -48,8 +48,8 @@ impl<D: Direction> Shape for Port<D> {
 
 fn describe<D: Direction>() -> String {
     let way = match D::WAY {
-        Way::ToChild => "ToChild",
-        Way::ToParent => "ToParent",
+        Way::Down => "ToChild",
+        Way::Up => "ToParent",
     };
     format!("Port<{way}<{}>>", <D::Protocol as Protocol>::NAME)
 }

@@ -57,8 +57,8 @@ impl Greeting {
         let version = version(&mut fields)?;
         let limits = limits(&mut fields)?;
         let sends = match fields.u8("sends")? {
-            1 => Way::ToChild,
-            2 => Way::ToParent,
+            1 => Way::Down,
+            2 => Way::Up,
             other => return Err(fields.invalid("sends", other)),
         };
         let protocol = fields.text("protocol")?.to_owned();

@@ -95,7 +95,7 @@ fn greeting() -> Greeting {
     Greeting {
         version: Version::new(1, 2),
         limits: Limits::default(),
-        sends: Way::ToParent,
+        sends: Way::Up,
         protocol: "thumbs".into(),
         codec: "bincode2".into(),
         welcomed: vec![Welcomed { message: MessageId::from_bits(1), fingerprint: 2, shape: "P".into() }],
@@ -117,7 +117,7 @@ fn a_greeting_is_these_bytes() {
 
 #[test]
 fn ends_of_a_port_that_do_not_go_together_say_so_in_one_sentence_with_both() {
-    let ours = Greeting { sends: Way::ToChild, ..greeting() };
+    let ours = Greeting { sends: Way::Down, ..greeting() };
     assert_eq!(ours.check(&greeting()), Ok(()));
     let later = Greeting { version: Version::new(1, 7), ..greeting() };
     assert_eq!((ours.check(&later), later.check(&ours)), (Ok(()), Ok(())), "a minor version adds types only");
