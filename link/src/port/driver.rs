@@ -146,38 +146,28 @@ impl Driver {
             self.farewell = true;
             return None;
         }
-        match self.conn.receive(frame) {
-            Ok(Received::Handled) => None,
-            Ok(Received::Rejected { message, failure }) => {
-                self.on_rejected(message, failure);
-                None
+        let received = match self.conn.receive(frame) {
+            Ok(received) => received,
+            Err(misbehaviour) => return Some((Closed::Misbehaved(misbehaviour), Known::Part)),
+        };
+        match received {
+            Received::Handled => {}
+            Received::Rejected { message, failure } => self.on_rejected(message, failure),
+            Received::Call(asked) if self.stage == Stage::Open => self.serving.call(&self.conn, asked),
+            // It never begins, which its caller sees by the end of the link.
+            Received::Call(asked) => self.conn.forget(asked.call),
+            Received::Message { message, payload } if self.stage == Stage::Open => {
+                self.serving.message(&self.conn, message, payload);
             }
-            Ok(Received::Call(asked)) if self.stage == Stage::Open => {
-                self.serving.call(&self.conn, asked);
-                None
-            }
-            Ok(Received::Call(asked)) => {
-                // It never begins, which its caller sees by the end of the link.
-                self.conn.forget(asked.call);
-                None
-            }
-            Ok(Received::Message { message, payload }) => {
-                // Once this end leaves, it counts as not taken.
-                if self.stage == Stage::Open {
-                    self.serving.message(&self.conn, message, payload);
-                }
-                None
-            }
-            Ok(Received::Drain) => {
-                self.conn.close();
-                None
-            }
-            Ok(_) => {
+            // This end leaves: it counts as not taken.
+            Received::Message { .. } => {}
+            Received::Drain => self.conn.close(),
+            _ => {
                 let misbehaviour = Misbehaviour::OutOfPlace { kind, when: "over a port" };
-                Some((Closed::Misbehaved(misbehaviour), Known::Part))
+                return Some((Closed::Misbehaved(misbehaviour), Known::Part));
             }
-            Err(misbehaviour) => Some((Closed::Misbehaved(misbehaviour), Known::Part)),
         }
+        None
     }
 
     fn on_rejected(&self, message: MessageId, failure: Failure) {

@@ -39,7 +39,7 @@ pub enum OpenError {
     Mismatch(PortMismatch),
     /// What is at the other end is no port, or does not keep to the protocol.
     #[error("what is at the other end of the port cannot be talked to: {0}")]
-    Misbehaved(#[source] Misbehaviour),
+    Misbehaved(Misbehaviour),
 }
 
 impl From<LinkError> for OpenError {

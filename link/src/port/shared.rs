@@ -33,7 +33,8 @@ pub enum Closed {
     Cut,
     /// The other end closed it: all that it had accepted has come.
     ByPeer,
-    /// The other end is gone without a word: its process ended, or was killed. What it had accepted may be lost.
+    /// The other end is gone without a word: its process ended, or was killed, or it cut the link. What it had accepted
+    /// may be lost.
     Lost,
     /// The other end did not keep to the protocol.
     Misbehaved(Misbehaviour),
