@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+#[doc(inline)]
+pub use kinfolk_link::port;
 pub use kinfolk_link::{
     Atom, BlobBuilder, CancelMode, Delivery, Misbehaviour, Peer, Region, SendCause, SendError, Sending, ShapeMismatch,
     Signal, Usage,
@@ -14,8 +16,9 @@ pub use kinfolk_protocol::Postcard;
 pub use kinfolk_protocol::{
     Answer, Answered, Blob, Broken, BrokenLoan, Call, Cancelled, ChildName, Codec, CodecError, Contract, Direction,
     ErrorOf, Failure, Fault, FrameError, Handle, Limits, LimitsError, LogLevel, LogRecord, Message, MessageId,
-    NameError, Nature, Never, OneWay, Outline, PanicInfo, Payload, Progress, Protocol, Refusal, Reply, Shape, Sketch,
-    Streamed, Streaming, ToChild, ToParent, Towards, Transfer, Unanswered, Untaken, Version, WireError,
+    NameError, Nature, Never, OneWay, Outline, PanicInfo, Payload, Port, PortMismatch, Progress, Protocol, Refusal,
+    Reply, Shape, Sketch, Streamed, Streaming, ToChild, ToParent, Towards, Transfer, Unanswered, Untaken, Version, Way,
+    WireError,
 };
 
 #[cfg(all(feature = "macros", feature = "child"))]
@@ -37,7 +40,8 @@ pub mod child {
     #[cfg(feature = "tracing")]
     pub use kinfolk_child::ShipLogs;
     pub use kinfolk_child::{
-        Asker, CallError, Cx, Job, Me, ParentHandle, Pending, Replies, Request, Result, Serve, enter, main, role,
+        Asker, CallError, CallSite, Cx, Job, Me, ParentHandle, Pending, Replies, Request, Result, Serve, enter, main,
+        role,
     };
 }
 

@@ -47,7 +47,6 @@ mod parent;
 
 mod runtime;
 
-mod error;
 mod gate;
 mod panics;
 
@@ -55,9 +54,11 @@ mod orphan;
 
 pub use cx::{Cx, Job};
 pub use entry::{Result, enter, host, main, role};
-pub use error::CallError;
+#[doc(inline)]
+pub use kinfolk_link::port;
+pub use kinfolk_link::{Asker, CallError, CallSite};
 #[cfg(feature = "tracing")]
 pub use logs::ShipLogs;
 pub use me::Me;
-pub use parent::{Asker, ParentHandle, Pending, Replies, Request};
+pub use parent::{ParentHandle, Pending, Replies, Request};
 pub use serve::Serve;

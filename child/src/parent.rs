@@ -3,12 +3,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
-use kinfolk_link::{Ambient, Caller, Conn, End, Scope, SendError, Sending};
-use kinfolk_protocol::{Answered, CallId, Message, Protocol, Streamed, ToParent, Towards, Unanswered};
+use kinfolk_link::{Asker, Scope, SendError, Sending};
+use kinfolk_protocol::{Answered, Message, Protocol, Streamed, ToParent, Towards, Unanswered};
 
-use crate::error::CallError;
 use crate::runtime::Runtime;
 
 /// A call to the parent that is about to be made: `.await` it for the reply.
@@ -17,38 +15,6 @@ pub type Request<'a, M> = kinfolk_link::Request<'a, M, Asker>;
 pub type Pending<'a, M> = kinfolk_link::Pending<'a, M, Asker>;
 /// The replies of the parent, as a stream.
 pub type Replies<M> = kinfolk_link::Replies<M, Asker>;
-
-/// Who asks the parent: a handler, or the program itself.
-#[derive(Debug, Clone)]
-pub struct Asker {
-    conn: Arc<Conn>,
-    cause: Option<CallId>,
-    /// A handler's; otherwise that of the task that polls the call.
-    ambient: Option<Ambient>,
-}
-
-impl Caller for Asker {
-    type Error<E> = CallError<E>;
-
-    fn conn(&self) -> Option<&Arc<Conn>> {
-        Some(&self.conn)
-    }
-
-    fn cause(&self) -> Option<CallId> {
-        self.cause
-    }
-
-    fn ambient(&self) -> Ambient {
-        self.ambient.clone().unwrap_or_else(Ambient::current)
-    }
-
-    fn error<E>(&self, message: &'static str, end: End<E>) -> CallError<E> {
-        CallError::of(message, end)
-    }
-
-    /// A child cannot end its parent.
-    fn condemn(&self, _call: CallId, _grace: Duration) {}
-}
 
 /// The parent, as a child sees it. Clones are cheap and mean the same parent.
 pub struct ParentHandle<P: Protocol> {
@@ -76,11 +42,7 @@ impl<P: Protocol> ParentHandle<P> {
 
     /// For a handler.
     pub(crate) fn within(runtime: &Arc<Runtime>, scope: Option<&Scope>) -> Self {
-        let asker = Asker {
-            conn: Arc::clone(&runtime.conn),
-            cause: scope.map(Scope::call),
-            ambient: scope.map(Scope::ambient),
-        };
+        let asker = Asker::new(&runtime.conn, scope);
         Self { runtime: Arc::clone(runtime), asker, protocol: PhantomData }
     }
 
@@ -104,7 +66,7 @@ impl<P: Protocol> ParentHandle<P> {
     /// Waits for room while the parent has as many calls as it takes.
     ///
     /// # Errors
-    /// [`CallError`]: every call ends exactly once, and says how.
+    /// [`CallError`](crate::CallError): every call ends exactly once, and says how.
     ///
     /// # Cancel safety
     /// Dropping the future cancels: the parent is told, its handler is dropped at its next `await`, and a late reply is
@@ -121,7 +83,7 @@ impl<P: Protocol> ParentHandle<P> {
     /// Asks the parent for many replies: a stream of them.
     ///
     /// # Errors
-    /// [`CallError`] as the last item, if the stream does not come to its end.
+    /// [`CallError`](crate::CallError) as the last item, if the stream does not come to its end.
     ///
     /// # Cancel safety
     /// Dropping the stream cancels.

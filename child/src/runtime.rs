@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::available_parallelism;
 
-use futures::future::BoxFuture;
-use kinfolk_link::{Arrived, Conn, Frame, Known, LinkError, Reader, Received, lock};
-use kinfolk_protocol::{Failure, MessageId};
+use kinfolk_link::{Conn, Frame, Known, LinkError, Reader, Received, lock};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, watch};
 
@@ -17,14 +15,9 @@ use crate::orphan;
 pub(crate) trait Dispatch: fmt::Debug + Send + Sync {
     /// Takes what [`Conn::receive`] left to the runtime.
     fn dispatch(&self, runtime: &Arc<Runtime>, received: Received, start: Start);
-    /// The handling of a one-way message, if there is a handler for it.
-    fn start(&self, runtime: &Arc<Runtime>, message: MessageId, payload: Arrived) -> Option<Handling>;
     /// Takes no further one-way messages: those that were taken are still handled.
     fn close(&self);
 }
-
-/// A one-way message being handled.
-pub(crate) type Handling = BoxFuture<'static, Result<(), Failure>>;
 
 /// How a handler starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

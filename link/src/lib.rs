@@ -4,6 +4,9 @@
 //! only place with `unsafe`, all of it in `sys`.
 
 // Modules import only from those listed below them.
+pub mod port;
+
+mod handlers;
 mod handling;
 mod request;
 
@@ -39,11 +42,12 @@ pub use conn::{
 };
 pub use endpoint::{CONNECT_VARIABLE, Endpoint, Visitor, connect};
 pub use error::{LinkError, Misbehaviour};
+pub use handlers::{Handlers, Letter, deliver};
 pub use handling::{Caught, answer, handle};
 pub use inherited::{InheritedPair, LINK_VARIABLE, ROLE_VARIABLE, claim, is_waiting, waiting_role};
 pub use memory::Memory;
 pub use reader::{Frame, Reader};
-pub use request::{Caller, CancelMode, End, Forceful, Pending, Replies, Request};
+pub use request::{Asker, CallError, CallSite, Caller, CancelMode, End, Forceful, Pending, Replies, Request};
 pub use scratch::CodecOf;
 pub use sync::{lock, panic_text};
 pub use sys::{

@@ -51,6 +51,8 @@ pub use error::{CallError, CallSite, StartError, Step};
 pub use event::{ChildEvent, Disconnected, Output, Unhandled};
 pub use events::Events;
 pub use invitation::Invitation;
+#[doc(inline)]
+pub use kinfolk_link::port;
 pub use parent::{ChildInfo, Parent};
 pub use program::{Hosted, Program, ProgramError};
 pub use report::{EndedBy, ExitReport, ExitStatus, Why};

@@ -36,6 +36,10 @@ pub enum Kind {
     Ready = 0x04,
     /// Child to parent: initialization failed, with the reason.
     InitFailed = 0x05,
+    /// Each end of a port to the other, first: what it speaks, accepts and handles.
+    Greeting = 0x06,
+    /// Each end of a port to the other, last: all that it had to say has been said.
+    Farewell = 0x07,
     /// A message that is answered.
     Call = 0x10,
     /// The answer of the handler.
@@ -56,7 +60,7 @@ pub enum Kind {
     Message = 0x20,
     /// One-way messages have been taken, or items of a call: room for as many more.
     Credit = 0x21,
-    /// Parent to child: finish what is begun, then leave.
+    /// Parent to child: finish what is begun, then leave. Over a port: its sender lets nothing new in.
     Drain = 0x30,
     /// Child to parent: a thread panicked.
     Panicked = 0x31,
@@ -82,6 +86,8 @@ impl Kind {
             0x03 => Self::Refuse,
             0x04 => Self::Ready,
             0x05 => Self::InitFailed,
+            0x06 => Self::Greeting,
+            0x07 => Self::Farewell,
             0x10 => Self::Call,
             0x11 => Self::Reply,
             0x12 => Self::Declined,
@@ -381,13 +387,8 @@ mod tests {
     #[test]
     fn every_kind_has_the_byte_the_documentation_gives_it() {
         let known: Vec<u8> = (0..=u8::MAX).filter(|byte| Kind::from_byte(*byte).is_some()).collect();
-        assert_eq!(
-            known,
-            [
-                1, 2, 3, 4, 5, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x20, 0x21, 0x30, 0x31, 0x32, 0x33,
-                0x40, 0x41, 0x42, 0x43
-            ]
-        );
+        let promised = (1..=7).chain(0x10..=0x17).chain(0x20..=0x21).chain(0x30..=0x33).chain(0x40..=0x43);
+        assert!(promised.eq(known.iter().copied()), "{known:x?}");
         for byte in known {
             assert_eq!(Kind::from_byte(byte).unwrap() as u8, byte);
         }

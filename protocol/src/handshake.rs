@@ -4,8 +4,11 @@
 //! The layouts are written by hand and never change within a frame version; what is added goes behind the last field,
 //! where older readers do not look.
 
+mod greeting;
+
 use thiserror::Error;
 
+pub use self::greeting::{Greeting, PortMismatch};
 use crate::codec::Codec;
 use crate::fault::Fault;
 use crate::limits::Limits;

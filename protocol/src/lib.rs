@@ -60,6 +60,8 @@ mod frame;
 mod log;
 mod wire;
 
+mod port;
+
 mod message;
 mod shape;
 
@@ -90,14 +92,17 @@ pub use frame::{
     FRAME_VERSION, Flags, FrameError, HEADER_LEN, Header, Kind, MAX_LONG, PREAMBLE, PREAMBLE_LEN, SHORT, WHOLE,
     check_preamble,
 };
-pub use handshake::{Expected, Hello, Init, InitFailed, MAX_WELCOMED, Ready, Refusal, Token, Welcomed};
+pub use handshake::{
+    Expected, Greeting, Hello, Init, InitFailed, MAX_WELCOMED, PortMismatch, Ready, Refusal, Token, Welcomed,
+};
 pub use limits::{Limits, LimitsError};
 pub use log::{LogLevel, LogRecord};
 pub use message::{
     Answer, Answered, Call, Contract, Direction, ErrorOf, Message, Never, OneWay, Payload, Progress, Protocol, Reply,
-    Streamed, Streaming, ToChild, ToParent, Towards, Unanswered,
+    Streamed, Streaming, ToChild, ToParent, Towards, Unanswered, Way,
 };
 pub use name::{CallId, ChildName, MessageId, NameError};
+pub use port::Port;
 pub use session::{Broken, BrokenLoan, Closing, Grant, ItemRoom, Loans, MAX_REGIONS, Session, Settled, Untaken};
 pub use shape::{Outline, Shape, Sketch};
 pub use version::Version;

@@ -73,20 +73,47 @@ mod sealed {
 pub trait Direction: sealed::Sealed + Send + 'static {
     /// The protocol the message belongs to.
     type Protocol: Protocol;
+    /// The other way, in the same protocol.
+    type Back: Direction<Protocol = Self::Protocol, Back = Self>;
+    /// Which of the two it is.
+    const WAY: Way;
 }
 
-/// From the parent to a child that speaks `P`.
+/// Which of the two directions of a protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Way {
+    /// That of messages declared [`ToChild`].
+    Down = 1,
+    /// That of messages declared [`ToParent`].
+    Up = 2,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Down => "`to_child`",
+            Self::Up => "`to_parent`",
+        })
+    }
+}
+
+/// From the parent to a child that speaks `P`; over a port, from the end that is a `Port<ToChild<P>>`.
 pub struct ToChild<P>(PhantomData<fn() -> P>);
-/// From a child that speaks `P` to its parent.
+/// From a child that speaks `P` to its parent; over a port, from the end that is a `Port<ToParent<P>>`.
 pub struct ToParent<P>(PhantomData<fn() -> P>);
 
 impl<P> sealed::Sealed for ToChild<P> {}
 impl<P> sealed::Sealed for ToParent<P> {}
 impl<P: Protocol> Direction for ToChild<P> {
     type Protocol = P;
+    type Back = ToParent<P>;
+    const WAY: Way = Way::Down;
 }
 impl<P: Protocol> Direction for ToParent<P> {
     type Protocol = P;
+    type Back = ToChild<P>;
+    const WAY: Way = Way::Up;
 }
 impl<P: Protocol> fmt::Debug for ToChild<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

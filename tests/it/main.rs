@@ -17,6 +17,7 @@ mod leaving_nothing;
 mod many;
 mod messages;
 mod progress;
+mod siblings;
 mod starting;
 mod streams;
 mod support;

@@ -66,7 +66,7 @@ fn asked<M: Message, T, E: Display>(result: Result<T, CallError<E>>) -> Said {
     let end = match &result {
         Ok(_) => "Ok",
         Err(CallError::Unsupported { .. }) => "Unsupported",
-        Err(CallError::ShapeMismatch(_)) => "ShapeMismatch",
+        Err(CallError::ShapeMismatch { .. }) => "ShapeMismatch",
         Err(_) => "another",
     };
     said::<M>(end, result.err())

@@ -3,6 +3,7 @@
 
 mod ledger;
 pub mod relay;
+pub mod siblings;
 pub mod versions;
 
 use kinfolk::{Bincode, Call, Message, OneWay, Protocol, ToChild, ToParent, Version};

@@ -93,7 +93,7 @@ impl Conn {
     }
 
     /// The peer's `call` is over without an answer: nobody waits for one.
-    pub(super) fn forget(&self, call: CallId) {
+    pub(crate) fn forget(&self, call: CallId) {
         let mut state = lock(&self.state);
         state.session.finish(call);
         let last = state.session.running() == 0;

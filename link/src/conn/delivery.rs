@@ -101,7 +101,6 @@ impl Conn {
         match self.our_board.get().map_or(Begin::NoPlace, |board| board.begin(call)) {
             Begin::Noted => true,
             Begin::Withdrawn => false,
-            // A parent need not say: its children do not outlive it.
             Begin::NoPlace if !self.reports_starts => true,
             Begin::NoPlace => {
                 let mark = self.writer.push(&Header::of_call(Kind::Started, call, 0), &mut Packed::default());

@@ -57,6 +57,8 @@ pub enum Peer {
     Child(ChildName),
     /// The parent.
     Parent,
+    /// Whoever has the other end of a port for this protocol.
+    Port(&'static str),
 }
 
 impl fmt::Display for Peer {
@@ -64,6 +66,7 @@ impl fmt::Display for Peer {
         match self {
             Self::Child(name) => write!(f, "child `{name}`"),
             Self::Parent => f.write_str("the parent"),
+            Self::Port(protocol) => write!(f, "the other end of the `{protocol}` port"),
         }
     }
 }
@@ -93,7 +96,7 @@ pub struct Conn {
     their_board: OnceLock<Board>,
     /// Where we, a child, note which calls of our parent's we have begun.
     our_board: OnceLock<Board>,
-    /// A child says by a frame that it begins a call where there is no board for it.
+    /// A child, and each end of a port, says by a frame that it begins a call where there is no board for it.
     reports_starts: bool,
 }
 
@@ -213,7 +216,8 @@ impl Conn {
         let writer = Arc::new(Writer::new(transport, QUEUE));
         let lending = Lending::new(Arc::clone(&writer), descriptors, &theirs);
         let borrowing = Borrowing::new(Arc::clone(&writer), trust, &ours);
-        let peer_is_parent = peer == Peer::Parent;
+        // A parent need not say: its children do not outlive it.
+        let reports_starts = !matches!(peer, Peer::Child(_));
         Self {
             peer,
             theirs,
@@ -235,7 +239,7 @@ impl Conn {
             welcomed: OnceLock::new(),
             their_board: OnceLock::new(),
             our_board: OnceLock::new(),
-            reports_starts: peer_is_parent,
+            reports_starts,
         }
     }
 

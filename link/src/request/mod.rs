@@ -1,6 +1,8 @@
 //! A typed call, from its message to its reply: the same for a parent's calls and for a child's.
 
+mod asker;
 mod asking;
+mod error;
 mod pending;
 mod replies;
 
@@ -11,7 +13,9 @@ use std::time::Duration;
 use kinfolk_protocol::{Answered, CallId, ErrorOf, Message, PanicInfo, Progress, Streamed};
 use tokio_util::sync::CancellationToken;
 
+pub use self::asker::Asker;
 use self::asking::Asking;
+pub use self::error::{CallError, CallSite};
 pub use self::pending::Pending;
 pub use self::replies::Replies;
 use crate::ambient::Ambient;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::future::BoxFuture;
-use kinfolk_link::{Conn, Known, Misbehaviour, Packed, Peer, Signal, Trust};
+use kinfolk_link::{Conn, Known, Letter, Misbehaviour, Packed, Peer, Signal, Trust};
 use kinfolk_protocol::{Expected, Fault, Hello, Init, Kind, Limits, PanicInfo, Refusal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -25,7 +25,7 @@ pub(crate) use self::outputs::Outputs;
 use self::waits::{dropped, emptied, failed, overdue, until};
 use crate::error::{StartError, Step};
 use crate::event::{ChildEvent, Disconnected, Output};
-use crate::handlers::{Handlers, Letter, deliver};
+use crate::handlers::{Handlers, deliver};
 use crate::lifecycle::{Action, Cue, Lifecycle, Patience};
 use crate::process::Process;
 use crate::report::Why;

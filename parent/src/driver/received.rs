@@ -1,11 +1,10 @@
 //! What a child's frames mean, beyond its calls' own business.
 
-use kinfolk_link::{Misbehaviour, Received};
+use kinfolk_link::{Letter, Misbehaviour, Received};
 use kinfolk_protocol::{InitFailed, Kind, Ready};
 
 use super::{Driver, StartFailure};
 use crate::event::{ChildEvent, Disconnected};
-use crate::handlers::Letter;
 use crate::lifecycle::Cue;
 use crate::trace::child_logged;
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::message::Way;
 
 fn hello() -> Hello {
     Hello {
@@ -90,6 +91,49 @@ fn a_mismatch_is_one_sentence_with_both_sides() {
     assert!(other.contains("`bincode2`") && other.contains("`json`"), "{other}");
 }
 
+fn greeting() -> Greeting {
+    Greeting {
+        version: Version::new(1, 2),
+        limits: Limits::default(),
+        sends: Way::Up,
+        protocol: "thumbs".into(),
+        codec: "bincode2".into(),
+        welcomed: vec![Welcomed { message: MessageId::from_bits(1), fingerprint: 2, shape: "P".into() }],
+    }
+}
+
+#[test]
+fn a_greeting_is_these_bytes() {
+    let table = b"\x01\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01\0P";
+    let golden = [b"\x01\0\x02\0".as_slice(), LIMITS, b"\x02\x06\0thumbs\x08\0bincode2", table].concat();
+    assert_eq!(greeting().encode(), golden);
+    assert_eq!(Greeting::decode(&golden), Ok(greeting()));
+    for cut in 0..golden.len() {
+        assert!(matches!(Greeting::decode(&golden[..cut]), Err(WireError::Truncated { .. })), "cut at {cut}");
+    }
+    let neither = [b"\x01\0\x02\0".as_slice(), LIMITS, b"\x03"].concat();
+    assert!(matches!(Greeting::decode(&neither), Err(WireError::Invalid { .. })));
+}
+
+#[test]
+fn ends_of_a_port_that_do_not_go_together_say_so_in_one_sentence_with_both() {
+    let ours = Greeting { sends: Way::Down, ..greeting() };
+    assert_eq!(ours.check(&greeting()), Ok(()));
+    let later = Greeting { version: Version::new(1, 7), ..greeting() };
+    assert_eq!((ours.check(&later), later.check(&ours)), (Ok(()), Ok(())), "a minor version adds types only");
+
+    for (theirs, here, there) in [
+        (Greeting { protocol: "fonts".into(), ..greeting() }, "`thumbs`", "`fonts`"),
+        (Greeting { version: Version::new(2, 0), ..greeting() }, "`thumbs` 1.2", "2.0"),
+        (Greeting { codec: "json".into(), ..greeting() }, "`bincode2`", "`json`"),
+        (ours.clone(), "both ends", "`to_child`"),
+    ] {
+        let says = ours.check(&theirs).unwrap_err().to_string();
+        assert!(says.contains(here) && says.contains(there), "{says}");
+        assert!(theirs.check(&ours).is_err(), "the other end finds it out too");
+    }
+}
+
 #[test]
 fn a_token_crosses_as_digits_and_shows_itself_to_nobody() {
     let token = Token::new(*b"0123456789abcdef");
@@ -111,6 +155,9 @@ fn as_many_types_as_there_may_be_fit_one_frame_whatever_their_shapes() {
     let ready = Ready { welcomed: (0..MAX_WELCOMED).map(welcomed).collect() };
     let bytes = ready.encode();
     assert!(bytes.len() <= crate::WHOLE as usize, "{} bytes", bytes.len());
+    let welcomed = ready.welcomed.clone();
+    let greeting = Greeting { protocol: "p".repeat(255), codec: "c".repeat(255), welcomed, ..greeting() };
+    assert!(greeting.encode().len() <= crate::WHOLE as usize);
     let decoded = Ready::decode(&bytes).unwrap().welcomed;
     assert!(decoded.iter().zip(&ready.welcomed).all(|(there, here)| there.fingerprint == here.fingerprint));
     assert_eq!(decoded[..20], ready.welcomed[..20], "the first shapes are told in words");
