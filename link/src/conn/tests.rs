@@ -4,14 +4,15 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use bytes::Bytes;
-use kinfolk_protocol::{Bincode, Call, Failure, Flags, MessageId, OneWay, Protocol, ToChild, Version, Welcomed};
+use kinfolk_protocol::{
+    Bincode, Call, Failure, Flags, Header, Kind, MessageId, OneWay, Protocol, ToChild, Version, Welcomed,
+};
 use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::error::LinkError;
 use crate::memory::Memory;
-use crate::reader::Frame;
-use crate::reader::Reader;
+use crate::reader::{Frame, Reader};
 use crate::transport::Passed;
 
 enum Pair {}
