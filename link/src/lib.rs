@@ -54,7 +54,7 @@ pub use sys::{
     Atom, Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_has_finished, peer_is_gone, reap,
     receive_blocking, set_process_name,
 };
-pub use transport::{Lost, Passed, Transport};
+pub use transport::{Lost, Passed, Room, Transport};
 
 /// The signals a parent sends.
 pub use rustix::process::Signal;

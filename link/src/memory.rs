@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 use crate::sync::lock;
-use crate::transport::{Passed, Transport};
+use crate::transport::{Passed, Room, Transport};
 
 /// One end of two pipes in memory, each with room for a fixed number of bytes.
 pub struct Memory {
@@ -51,7 +51,8 @@ impl fmt::Debug for Memory {
 }
 
 impl Transport for Memory {
-    fn try_read(&self, buffer: &mut BytesMut, limit: usize, _: &mut Passed) -> io::Result<usize> {
+    fn try_read(&self, room: Room<'_>, _: &mut Passed) -> io::Result<usize> {
+        let Room { first: buffer, limit, .. } = room;
         let mut pipe = lock(&self.inbound);
         let count = pipe.bytes.len().min(buffer.capacity() - buffer.len()).min(limit);
         if count == 0 && !pipe.ended {

@@ -8,6 +8,17 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
+/// Where a read puts what it gets.
+#[derive(Debug)]
+pub struct Room<'a> {
+    /// The spare capacity of this one first, which is not empty.
+    pub first: &'a mut BytesMut,
+    /// At most so many bytes of it.
+    pub limit: usize,
+    /// Then that of this one, if the transport can fill two at once.
+    pub then: Option<&'a mut BytesMut>,
+}
+
 /// Descriptors that came with a read.
 #[derive(Debug, Default)]
 pub struct Passed {
@@ -43,20 +54,19 @@ pub enum Lost {
 /// Reading and writing are independent: one task may poll both, or two tasks one each. Each direction remembers the
 /// waker of its last poll only.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Reads into the spare capacity of `buffer`, which is not empty, at most `limit` bytes. `Ok(0)` is the end. One
-    /// read brings descriptors that were sent with one write only, and ends with the bytes of that write.
+    /// Reads as much as there is and as there is room for. `Ok(0)` is the end. One read brings descriptors that were sent with one write only, and ends with the bytes of that write.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if nothing is there; then
     /// [`poll_read_ready`](Self::poll_read_ready) says when to try again.
-    fn try_read(&self, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<usize>;
+    fn try_read(&self, room: Room<'_>, passed: &mut Passed) -> io::Result<usize>;
 
     /// Reads like [`try_read`](Self::try_read), also where readiness has not been announced yet: for a last look.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if nothing is there.
-    fn read_now(&self, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<usize> {
-        self.try_read(buffer, limit, passed)
+    fn read_now(&self, room: Room<'_>, passed: &mut Passed) -> io::Result<usize> {
+        self.try_read(room, passed)
     }
 
     /// Waits until reading may succeed.

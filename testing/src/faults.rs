@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use kinfolk_link::{Passed, Transport, lock};
+use kinfolk_link::{Passed, Room, Transport, lock};
 use kinfolk_parent::ChildSpec;
 use kinfolk_protocol::Protocol;
 use tokio::time::{Sleep, sleep};
@@ -183,12 +183,12 @@ struct Faulty {
 const READ: usize = 64 * 1024;
 
 impl Transport for Faulty {
-    fn try_read(&self, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<usize> {
-        self.read_by(|raw, passed| self.inner.try_read(raw, READ, passed), buffer, limit, passed)
+    fn try_read(&self, room: Room<'_>, passed: &mut Passed) -> io::Result<usize> {
+        self.read_by(|raw, passed| self.inner.try_read(raw, passed), room, passed)
     }
 
-    fn read_now(&self, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<usize> {
-        self.read_by(|raw, passed| self.inner.read_now(raw, READ, passed), buffer, limit, passed)
+    fn read_now(&self, room: Room<'_>, passed: &mut Passed) -> io::Result<usize> {
+        self.read_by(|raw, passed| self.inner.read_now(raw, passed), room, passed)
     }
 
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -246,16 +246,16 @@ impl Transport for Faulty {
 impl Faulty {
     fn read_by(
         &self,
-        read: impl FnOnce(&mut BytesMut, &mut Passed) -> io::Result<usize>,
-        buffer: &mut BytesMut,
-        limit: usize,
+        read: impl FnOnce(Room<'_>, &mut Passed) -> io::Result<usize>,
+        room: Room<'_>,
         descriptors: &mut Passed,
     ) -> io::Result<usize> {
         let held = &mut *lock(&self.read);
         if held.passed.is_empty() {
             if held.raw.is_empty() {
                 held.raw.reserve(READ);
-                if read(&mut held.raw, &mut held.descriptors)? == 0 {
+                let raw = Room { first: &mut held.raw, limit: READ, then: None };
+                if read(raw, &mut held.descriptors)? == 0 {
                     return Ok(0);
                 }
                 held.descriptors.within = held.raw.len();
@@ -264,6 +264,7 @@ impl Faulty {
             held.raw.advance(passed.len());
             held.passed.extend_from_slice(&passed);
         }
+        let Room { first: buffer, limit, .. } = room;
         let count = held.passed.len().min(limit).min(buffer.capacity() - buffer.len());
         buffer.extend_from_slice(&held.passed.split_to(count));
         *descriptors = std::mem::take(&mut held.descriptors);

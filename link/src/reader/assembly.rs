@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use kinfolk_protocol::{Flags, FrameError, Header, MAX_LONG};
 
-use super::Frame;
+use super::{Frame, pool};
 use crate::transport::Passed;
 
 /// A buffer for a payload up to this long is used again: fresh memory would fault once per page.
@@ -52,7 +52,9 @@ impl Assembly {
             return Err(FrameError::TooManyLong);
         }
         self.announced += 1;
-        let buffer = std::mem::take(&mut self.spare);
+        let length = header.length as usize;
+        let pooled = if length > KEPT { pool::take(length) } else { None };
+        let buffer = pooled.unwrap_or_else(|| std::mem::take(&mut self.spare));
         self.open.push(Open { number: self.announced, header, passed, buffer });
         Ok(())
     }
@@ -99,8 +101,9 @@ impl Assembly {
         let at = self.open.iter().position(|open| open.number == chunk.number)?;
         let Open { header, passed, mut buffer, .. } = self.open.swap_remove(at);
         let payload: Bytes = buffer.split().freeze();
-        if payload.len() <= KEPT {
-            self.spare = buffer;
+        match payload.len() {
+            0..=KEPT => self.spare = buffer,
+            length => pool::put(buffer, length),
         }
         Some(Frame { header, payload, passed })
     }

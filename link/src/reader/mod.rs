@@ -2,6 +2,7 @@
 
 mod assembly;
 mod passing;
+mod pool;
 
 use std::future::poll_fn;
 use std::io;
@@ -14,12 +15,14 @@ use kinfolk_protocol::{Flags, HEADER_LEN, Header, Kind, PREAMBLE_LEN, check_prea
 use self::assembly::{Assembly, Chunk};
 use self::passing::Passing;
 use crate::error::{LinkError, Misbehaviour};
-use crate::transport::{Passed, Transport};
+use crate::transport::{Passed, Room, Transport};
 
 /// How much is asked for at once: many small frames, without the memory of an idle child showing it.
 const READ_SIZE: usize = 64 * 1024;
 /// While a chunk's next header is looked for: what follows it is to be read into the payload's own place.
 const SHORT_READ: usize = 4 * 1024;
+/// While a chunk is read into its place: for the header of the next, and for short frames between them.
+const LOOK_AHEAD: usize = 512;
 /// A read is not worth a system call with less room than this.
 const LEAST_ROOM: usize = 8 * 1024;
 /// After so many frames the task's other branches get a turn, however fast the peer sends.
@@ -229,10 +232,14 @@ impl Reader {
         }
         let mut passed = Passed::default();
         let result = match self.chunk.as_mut() {
-            // Into its own place, and nothing beyond it.
+            // Into its own place, and then a little more: the header of the next one, at least.
             Some(chunk) => {
-                let read = look.read(&*self.transport, self.long.buffer(*chunk), chunk.missing, &mut passed);
-                chunk.missing -= *read.as_ref().unwrap_or(&0);
+                self.buffer.reserve(LOOK_AHEAD);
+                let before = self.buffer.len();
+                let (limit, then) = (chunk.missing, Some(&mut self.buffer));
+                let room = Room { first: self.long.buffer(*chunk), limit, then };
+                let read = look.read(&*self.transport, room, &mut passed);
+                chunk.missing -= read.as_ref().unwrap_or(&0) - (self.buffer.len() - before);
                 read
             }
             None => {
@@ -245,7 +252,7 @@ impl Reader {
                     self.buffer.reserve(missing.max(READ_SIZE));
                 }
                 let limit = if self.long.is_empty() { usize::MAX } else { missing.max(SHORT_READ) };
-                look.read(&*self.transport, &mut self.buffer, limit, &mut passed)
+                look.read(&*self.transport, Room { first: &mut self.buffer, limit, then: None }, &mut passed)
             }
         };
         let count = match result {
@@ -273,16 +280,10 @@ enum Look {
 }
 
 impl Look {
-    fn read(
-        self,
-        transport: &dyn Transport,
-        buffer: &mut BytesMut,
-        limit: usize,
-        passed: &mut Passed,
-    ) -> io::Result<usize> {
+    fn read(self, transport: &dyn Transport, room: Room<'_>, passed: &mut Passed) -> io::Result<usize> {
         match self {
-            Self::Watched => transport.try_read(buffer, limit, passed),
-            Self::Last => transport.read_now(buffer, limit, passed),
+            Self::Watched => transport.try_read(room, passed),
+            Self::Last => transport.read_now(room, passed),
         }
     }
 }

@@ -37,19 +37,21 @@ struct Control([MaybeUninit<u8>; CONTROL]);
 // SAFETY: a function of its argument alone.
 const CONTROL: usize = unsafe { libc::CMSG_SPACE((MOST * size_of::<RawFd>()) as u32) } as usize;
 
-/// Receives into memory that need not be initialized, with the descriptors that came. Returns how much was received.
+/// Receives into memory that need not be initialized, first the one and then the other, with the descriptors that
+/// came. Returns how much was received.
 pub(super) fn receive(
     fd: BorrowedFd<'_>,
-    into: &mut [MaybeUninit<u8>],
+    into: [&mut [MaybeUninit<u8>]; 2],
     flags: i32,
     passed: &mut Passed,
 ) -> io::Result<usize> {
     let mut control = Control([MaybeUninit::uninit(); CONTROL]);
-    let mut vector = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
+    let mut vectors = into.map(|into| libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() });
     // SAFETY: an all-zero `msghdr` is a value of that plain C struct.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
-    header.msg_iov = &raw mut vector;
-    header.msg_iovlen = 1;
+    header.msg_iov = vectors.as_mut_ptr();
+    // A second one costs the kernel a little, though nothing is to go there.
+    header.msg_iovlen = if vectors[1].iov_len == 0 { 1 } else { 2 };
     header.msg_control = (&raw mut control).cast();
     header.msg_controllen = CONTROL;
     // SAFETY: `header` points at memory that lives until the call returns: `into`, of the length it has, and `control`.
@@ -101,7 +103,7 @@ pub fn receive_blocking(link: BorrowedFd<'_>, buffer: &mut [u8], passed: &mut Pa
     let into = unsafe { &mut *(ptr::from_mut(buffer) as *mut [MaybeUninit<u8>]) };
     // A process that is stopped and goes on, under a debugger say, is interrupted in a wait with a limit.
     Ok(retry_on_intr(|| {
-        receive(link, into, 0, passed)
+        receive(link, [&mut *into, &mut []], 0, passed)
             .map_err(|error| rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO))
     })?)
 }

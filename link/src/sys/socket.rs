@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionbio;
 use rustix::net::{Shutdown, shutdown};
@@ -22,7 +21,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::passing::{receive, send};
 use crate::sync::lock;
-use crate::transport::{Passed, Transport};
+use crate::transport::{Passed, Room, Transport};
 
 /// One end of a connected Unix stream socket.
 #[derive(Debug)]
@@ -89,22 +88,27 @@ fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     unsafe { AsyncFd::register_with_interest(fd, interest) }.map_err(io::Error::from)
 }
 
-/// Receives into the spare capacity. Says too whether the socket has been emptied.
-fn receive_into(fd: &OwnedFd, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<(usize, bool)> {
-    let spare = buffer.spare_capacity_mut();
-    let room = spare.len().min(limit);
-    let count = receive(fd.as_fd(), &mut spare[..room], libc::MSG_DONTWAIT, passed)?;
-    let count = count.min(room);
-    // SAFETY: the kernel has filled the first `count` bytes of the spare capacity.
-    unsafe { buffer.set_len(buffer.len() + count) };
+/// Receives, and says too whether the socket has been emptied.
+fn receive_into(fd: &OwnedFd, room: &mut Room<'_>, passed: &mut Passed) -> io::Result<(usize, bool)> {
+    let spare = room.first.spare_capacity_mut();
+    let first = spare.len().min(room.limit);
+    let then = room.then.as_mut().map_or(&mut [][..], |then| then.spare_capacity_mut());
+    let most = first + then.len();
+    let count = receive(fd.as_fd(), [&mut spare[..first], then], libc::MSG_DONTWAIT, passed)?.min(most);
+    // SAFETY: the kernel has filled the first `count` bytes of both, one after the other.
+    unsafe { room.first.set_len(room.first.len() + count.min(first)) };
+    if let Some(then) = room.then.as_mut() {
+        // SAFETY: as above.
+        unsafe { then.set_len(then.len() + count.saturating_sub(first)) };
+    }
     // A read ends with the bytes of a write that passed descriptors: there may be more.
-    Ok((count, count < room && passed.is_empty()))
+    Ok((count, count < most && passed.is_empty()))
 }
 
 impl Transport for Socket {
-    fn try_read(&self, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<usize> {
+    fn try_read(&self, mut room: Room<'_>, passed: &mut Passed) -> io::Result<usize> {
         let mut short = None;
-        let result = self.read.try_io(Interest::READABLE, |fd| match receive_into(fd, buffer, limit, passed)? {
+        let result = self.read.try_io(Interest::READABLE, |fd| match receive_into(fd, &mut room, passed)? {
             // Emptied: told as "would block" so that the readiness is cleared without a further system call.
             (count, true) if count > 0 => {
                 short = Some(count);
@@ -115,8 +119,8 @@ impl Transport for Socket {
         short.map_or(result, Ok)
     }
 
-    fn read_now(&self, buffer: &mut BytesMut, limit: usize, passed: &mut Passed) -> io::Result<usize> {
-        receive_into(self.read.get_ref(), buffer, limit, passed).map(|(count, _)| count)
+    fn read_now(&self, mut room: Room<'_>, passed: &mut Passed) -> io::Result<usize> {
+        receive_into(self.read.get_ref(), &mut room, passed).map(|(count, _)| count)
     }
 
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -128,7 +132,16 @@ impl Transport for Socket {
         let result = match &*write {
             Blocked::Watched(watched) => {
                 let watched = Arc::clone(watched);
-                watched.try_io(Interest::WRITABLE, |fd| send(fd, buffers, descriptors))
+                let mut part = None;
+                let sent = watched.try_io(Interest::WRITABLE, |fd| match send(fd, buffers, descriptors)? {
+                    // Filled: told as "would block" so that the next write waits without a further system call.
+                    count if count < buffers.iter().map(|buffer| buffer.len()).sum() => {
+                        part = Some(count);
+                        Err(io::ErrorKind::WouldBlock.into())
+                    }
+                    count => Ok(count),
+                });
+                part.map_or(sent, Ok)
             }
             _ => send(self.read.get_ref(), buffers, descriptors),
         };

@@ -40,7 +40,7 @@ pub(crate) fn is_long(length: usize) -> bool {
 }
 
 /// A flusher that has written so much lets others have their turn: whoever reads may run on the same task.
-const TURN: usize = 128 * 1024;
+const TURN: usize = 256 * 1024;
 
 /// Writes frames to a [`Transport`], independent of whatever reads from it.
 ///
