@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::measure::{MIB, Pace};
+use crate::measure::{KIB, Pace};
 use crate::peer::{Result, ensure, noise};
 use crate::sample::Sample;
 use crate::scenario::Scenario;
@@ -35,8 +35,8 @@ pub(crate) trait Lend: Sized {
 pub(crate) async fn measure<L: Lend>(scenario: Scenario, pace: &Pace) -> Result<Sample> {
     let mut lender = L::start().await?;
     let sample = match scenario {
-        Scenario::Sealed(mib) => sealed(&mut lender, mib * MIB, pace).await,
-        Scenario::Blob(mib) => lent(&mut lender, mib * MIB, pace).await,
+        Scenario::Sealed(kib) => sealed(&mut lender, kib * KIB, pace).await,
+        Scenario::Blob(kib) => lent(&mut lender, kib * KIB, pace).await,
         _ => Err("not a scenario of shared memory".into()),
     }?;
     lender.stop().await?;

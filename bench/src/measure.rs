@@ -11,7 +11,7 @@ use crate::sample::Sample;
 use crate::scenario::Scenario;
 use crate::stats::percentile;
 
-pub(crate) const MIB: usize = 1 << 20;
+pub(crate) const KIB: usize = 1 << 10;
 
 /// How long one measurement takes.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +54,8 @@ pub(crate) async fn measure<P: Peer>(scenario: Scenario, pace: &Pace) -> Result<
         Scenario::RoundTrip => round_trip(&mut peer, pace).await,
         Scenario::InFlight(calls) => in_flight(&mut peer, calls, pace).await,
         Scenario::OneWay => one_way(&mut peer, pace).await,
-        Scenario::Upload(mib) => large(&mut peer, mib * MIB, false, pace).await,
-        Scenario::Echo(mib) => large(&mut peer, mib * MIB, true, pace).await,
+        Scenario::Upload(kib) => large(&mut peer, kib * KIB, false, pace).await,
+        Scenario::Echo(kib) => large(&mut peer, kib * KIB, true, pace).await,
         Scenario::Blob(_) | Scenario::Sealed(_) | Scenario::Fairness => {
             unreachable!("measured elsewhere: not every contender takes part")
         }

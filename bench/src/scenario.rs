@@ -9,18 +9,34 @@ pub enum Scenario {
     InFlight(usize),
     /// Messages of 32 bytes without an answer, counted when the child confirms the last.
     OneWay,
-    /// A payload of so many MiB there, a short answer back.
+    /// A payload of so many KiB there, a short answer back.
     Upload(usize),
-    /// A payload of so many MiB there and the same back.
+    /// A payload of so many KiB there and the same back.
     Echo(usize),
-    /// A blob of so many MiB that is copied into shared memory and read there, a short answer back.
+    /// A blob of so many KiB that is copied into shared memory and read there, a short answer back.
     Blob(usize),
-    /// A blob of so many MiB that was built where it is read, a short answer back.
+    /// A blob of so many KiB that was built where it is read, a short answer back.
     Sealed(usize),
     /// Calls of 100 bytes beside a stream of 1 GiB, in items of 32 KiB, from the child.
     Fairness,
     /// From the spawn to the first reply, then the memory of that child once it idles.
     Spawn,
+}
+
+/// A MiB, in KiB.
+const MIB: usize = 1_024;
+
+/// A length in KiB, for people.
+struct Size(usize);
+
+impl Size {
+    fn short(self) -> String {
+        if self.0 % MIB == 0 { format!("{}m", self.0 / MIB) } else { format!("{}k", self.0) }
+    }
+
+    fn long(self) -> String {
+        if self.0 % MIB == 0 { format!("{} MiB", self.0 / MIB) } else { format!("{} KiB", self.0) }
+    }
 }
 
 impl Scenario {
@@ -30,12 +46,12 @@ impl Scenario {
         Self::InFlight(64),
         Self::InFlight(1024),
         Self::OneWay,
-        Self::Upload(1),
-        Self::Upload(64),
-        Self::Blob(1),
-        Self::Blob(64),
-        Self::Sealed(1),
-        Self::Sealed(1024),
+        Self::Upload(MIB),
+        Self::Upload(64 * MIB),
+        Self::Blob(MIB),
+        Self::Blob(64 * MIB),
+        Self::Sealed(MIB),
+        Self::Sealed(1024 * MIB),
         Self::Fairness,
         Self::Spawn,
     ];
@@ -46,7 +62,30 @@ impl Scenario {
         if let Some(calls) = name.strip_prefix("pipe") {
             return calls.parse().ok().filter(|calls| *calls > 0).map(Self::InFlight);
         }
-        Self::ALL.into_iter().chain([Self::Echo(1), Self::Echo(64)]).find(|scenario| scenario.name() == name)
+        let sized = |name: &str| -> Option<usize> {
+            let (number, unit) = name.split_at_checked(name.len().checked_sub(1)?)?;
+            let kib = match unit {
+                "k" => number.parse().ok()?,
+                "m" => number.parse::<usize>().ok()?.checked_mul(MIB)?,
+                _ => return None,
+            };
+            (kib > 0).then_some(kib)
+        };
+        if let Some(size) = name.strip_prefix("blob") {
+            return sized(size).map(Self::Blob);
+        }
+        if let Some(size) = name.strip_prefix("sealed") {
+            return sized(size).map(Self::Sealed);
+        }
+        if let Some(rest) = name.strip_prefix("big") {
+            let (size, way) = rest.split_once('-')?;
+            return match way {
+                "ack" => sized(size).map(Self::Upload),
+                "echo" => sized(size).map(Self::Echo),
+                _ => None,
+            };
+        }
+        Self::ALL.into_iter().find(|scenario| scenario.name() == name)
     }
 
     /// Its name on the command line.
@@ -56,10 +95,10 @@ impl Scenario {
             Self::RoundTrip => "lat".into(),
             Self::InFlight(calls) => format!("pipe{calls}"),
             Self::OneWay => "oneway".into(),
-            Self::Upload(mib) => format!("big{mib}m-ack"),
-            Self::Echo(mib) => format!("big{mib}m-echo"),
-            Self::Blob(mib) => format!("blob{mib}m"),
-            Self::Sealed(mib) => format!("sealed{mib}m"),
+            Self::Upload(kib) => format!("big{}-ack", Size(kib).short()),
+            Self::Echo(kib) => format!("big{}-echo", Size(kib).short()),
+            Self::Blob(kib) => format!("blob{}", Size(kib).short()),
+            Self::Sealed(kib) => format!("sealed{}", Size(kib).short()),
             Self::Fairness => "fair".into(),
             Self::Spawn => "spawn".into(),
         }
@@ -72,10 +111,10 @@ impl Scenario {
             Self::RoundTrip => "round trip, 32 bytes".into(),
             Self::InFlight(calls) => format!("calls, {calls} in flight"),
             Self::OneWay => "one-way messages".into(),
-            Self::Upload(mib) => format!("{mib} MiB, short answer"),
-            Self::Echo(mib) => format!("{mib} MiB, echoed"),
-            Self::Blob(mib) => format!("{mib} MiB in shared memory"),
-            Self::Sealed(mib) => format!("{mib} MiB, built in place"),
+            Self::Upload(kib) => format!("{}, short answer", Size(kib).long()),
+            Self::Echo(kib) => format!("{}, echoed", Size(kib).long()),
+            Self::Blob(kib) => format!("{} in shared memory", Size(kib).long()),
+            Self::Sealed(kib) => format!("{}, built in place", Size(kib).long()),
             Self::Fairness => "100-byte calls beside a 1 GiB stream".into(),
             Self::Spawn => "spawn to first reply".into(),
         }
@@ -91,6 +130,10 @@ mod tests {
         for scenario in Scenario::ALL {
             assert_eq!(Scenario::parse(&scenario.name()), Some(scenario));
         }
+        for (name, scenario) in [("big96k-echo", Scenario::Echo(96)), ("blob2m", Scenario::Blob(2_048))] {
+            assert_eq!((Scenario::parse(name), scenario.name().as_str()), (Some(scenario), name));
+        }
+        assert_eq!([Scenario::parse("big0k-ack"), Scenario::parse("blobm"), Scenario::parse("big1m")], [None; 3]);
         assert_eq!((Scenario::parse("pool:100:2"), Scenario::parse("pipe0")), (None, None));
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionbio;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use rustix::net::{Shutdown, shutdown};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -45,6 +46,10 @@ enum Blocked {
     Unwatched(Pin<Box<Sleep>>),
 }
 
+/// Of what waits in the socket nothing can be overtaken, so it is to be little; less makes large payloads slower. In
+/// bytes; the kernel doubles it, for its own needs.
+const SEND_BUFFER: usize = 64 * 1024;
+
 /// Until a write is tried again that cannot be watched.
 const RETRY: Duration = Duration::from_millis(5);
 
@@ -55,6 +60,8 @@ impl Socket {
     /// The descriptor is no socket, or cannot be watched.
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
         ioctl_fionbio(&fd, true)?;
+        // A link works with any: a socket that does not take this one keeps its own.
+        let _ = set_socket_send_buffer_size(&fd, SEND_BUFFER);
         Ok(Self { read: watch(fd, Interest::READABLE)?, write: Mutex::default(), runtime: Handle::current() })
     }
 }

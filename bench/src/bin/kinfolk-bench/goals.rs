@@ -27,6 +27,10 @@ pub(crate) enum Bound {
 enum Measure {
     /// The ratio to a limit.
     Times(Contender),
+    /// The part of a limit that it reaches.
+    Part(Contender),
+    /// The ratio to another scenario.
+    TimesScenario(Scenario),
     /// kB in MB.
     Megabytes,
     /// The figure itself.
@@ -56,7 +60,7 @@ impl Bound {
 }
 
 /// The goals, each told in the terms of the table.
-pub(crate) const GOALS: [Goal; 7] = [
+pub(crate) const GOALS: [Goal; 12] = [
     Goal {
         name: "round trip, times tokio's UnixStream",
         bound: Bound::AtMost(1.1),
@@ -83,6 +87,18 @@ pub(crate) const GOALS: [Goal; 7] = [
     },
     kept(Placement::SameCpu),
     kept(Placement::Free),
+    rate("1 MiB in the message, of the socket's rate", Scenario::Upload(1 << 10), Contender::Socketpair, 0.85),
+    rate("64 MiB in the message, of the socket's rate", Scenario::Upload(64 << 10), Contender::Socketpair, 0.85),
+    rate("1 MiB in shared memory, of the limit's rate", Scenario::Blob(1 << 10), Contender::SharedMemory, 0.8),
+    rate("64 MiB in shared memory, of the limit's rate", Scenario::Blob(64 << 10), Contender::SharedMemory, 0.8),
+    Goal {
+        name: "1 GiB built in place, times 1 MiB",
+        bound: Bound::AtMost(1.2),
+        placement: Placement::SameCpu,
+        scenario: Scenario::Sealed(1 << 20),
+        metric: "p50",
+        measure: Measure::TimesScenario(Scenario::Sealed(1 << 10)),
+    },
     Goal {
         name: "spawn to first reply, times tokio's Command + socketpair",
         bound: Bound::AtMost(1.2),
@@ -112,6 +128,17 @@ const fn kept(placement: Placement) -> Goal {
     }
 }
 
+const fn rate(name: &'static str, scenario: Scenario, limit: Contender, least: f64) -> Goal {
+    Goal {
+        name,
+        bound: Bound::AtLeast(least),
+        placement: Placement::SameCpu,
+        scenario,
+        metric: "payload",
+        measure: Measure::Part(limit),
+    }
+}
+
 impl Goal {
     /// Where kinfolk stands, if that was measured where the goal holds.
     pub(crate) fn reached(&self, results: &Results, placement: Placement) -> Option<f64> {
@@ -121,6 +148,11 @@ impl Goal {
         let row = results.row(self.scenario, Contender::Kinfolk, self.metric)?;
         match self.measure {
             Measure::Times(limit) => results.ratio(row, limit),
+            Measure::Part(limit) => results.ratio(row, limit).map(f64::recip),
+            Measure::TimesScenario(other) => {
+                let other = results.row(other, Contender::Kinfolk, self.metric)?;
+                Some(row.spread().median / other.spread().median)
+            }
             Measure::Megabytes => Some(row.spread().median / 1000.0),
             Measure::Figure => Some(row.spread().median),
         }
