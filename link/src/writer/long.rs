@@ -1,5 +1,5 @@
 //! Long payloads: each leaves behind whatever short frames wait, one payload after another has its turn, and those too
-//! long for one frame leave in chunks, so that neither a short frame nor another long one waits for more than a chunk.
+//! long for one frame leave in chunks, so that neither a short frame nor another long one waits for more than two chunks.
 
 use std::collections::VecDeque;
 

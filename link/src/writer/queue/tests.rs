@@ -106,7 +106,7 @@ fn what_is_closed_takes_nothing_and_tells_what_may_have_left() {
     assert!(queue.has_left(first), "the peer may have it although the call has not returned");
     let all = batch.len() as usize;
     queue.put_back(batch, all);
-    let long = queue.push(&Header::control(Kind::Call, 1), &[], &mut vec![1; 2 * WHOLE as usize].into());
+    let long = queue.push(&Header::control(Kind::Call, 1), &[], &mut vec![1; 3 * WHOLE as usize].into());
     let batch = queue.take().unwrap();
     let all = batch.len() as usize;
     queue.put_back(batch, all);
@@ -164,8 +164,8 @@ const CHUNK: usize = WHOLE as usize;
 #[test]
 fn short_frames_overtake_long_ones_which_take_turns() {
     let mut queue = queue();
-    queue.push(&call(1, 2 * CHUNK), &[], &mut vec![1; 2 * CHUNK].into());
-    queue.push(&call(2, CHUNK + 1), b"front", &mut vec![2; CHUNK - 4].into());
+    queue.push(&call(1, 4 * CHUNK), &[], &mut vec![1; 4 * CHUNK].into());
+    queue.push(&call(2, 3 * CHUNK + 1), b"front", &mut vec![2; 3 * CHUNK - 4].into());
     let mut out = Vec::new();
     for short in 3..6 {
         queue.push(&call(short, 4), &[], &mut vec![3; 4].into());
@@ -177,12 +177,16 @@ fn short_frames_overtake_long_ones_which_take_turns() {
     out.extend(flush(&mut queue, usize::MAX).0);
     let expected = [
         (Kind::Call, 3, 4),
-        (Kind::Call, 1, 2 * CHUNK),
+        (Kind::Call, 1, 4 * CHUNK),
         (Kind::Chunk, 1, CHUNK),
+        (Kind::Call, 2, 3 * CHUNK + 1),
+        (Kind::Chunk, 2, CHUNK),
         (Kind::Call, 4, 4),
-        (Kind::Call, 2, CHUNK + 1),
+        (Kind::Chunk, 1, CHUNK),
         (Kind::Chunk, 2, CHUNK),
         (Kind::Call, 5, 4),
+        (Kind::Chunk, 1, CHUNK),
+        (Kind::Chunk, 2, CHUNK),
         (Kind::Chunk, 1, CHUNK),
         (Kind::Chunk, 2, 1),
     ];
@@ -220,8 +224,8 @@ fn what_belongs_together_keeps_its_order_behind_a_long_frame() {
 fn a_long_frame_can_be_given_up_and_the_peer_is_told_if_it_has_seen_some() {
     let mut queue = queue();
     let order = |id| Order::of(&call(id, 0));
-    queue.push(&call(1, 2 * CHUNK), &[], &mut vec![1; 2 * CHUNK].into());
-    queue.push(&call(2, 2 * CHUNK), &[], &mut vec![1; 2 * CHUNK].into());
+    queue.push(&call(1, 3 * CHUNK), &[], &mut vec![1; 3 * CHUNK].into());
+    queue.push(&call(2, 3 * CHUNK), &[], &mut vec![1; 3 * CHUNK].into());
     assert_eq!(queue.give_up(order(2)), GivenUp::Unseen);
     let batch = queue.take().unwrap();
     let all = batch.len() as usize;
