@@ -13,7 +13,7 @@ use crate::sys::{Frozen, Slot};
 use crate::writer::Writer;
 
 /// From this length on, in bytes, a blob travels in shared memory: `bench/README.md` has the measurements.
-const SHARED: usize = 64 * 1024;
+const SHARED: usize = 32 * 1024;
 /// Loans of sealed memory have numbers from here on, regions those below.
 const SEALED: u32 = 1 << 31;
 

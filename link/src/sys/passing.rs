@@ -55,7 +55,9 @@ pub(super) fn receive(
     header.msg_control = (&raw mut control).cast();
     header.msg_controllen = CONTROL;
     // SAFETY: `header` points at memory that lives until the call returns: `into`, of the length it has, and `control`.
-    let count = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut header, flags | libc::MSG_CMSG_CLOEXEC) };
+    // The library's `recvmsg` prepares for threads to be cancelled in it, each time.
+    let count =
+        unsafe { libc::syscall(libc::SYS_recvmsg, fd.as_raw_fd(), &raw mut header, flags | libc::MSG_CMSG_CLOEXEC) };
     let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
     if header.msg_controllen > 0 || header.msg_flags & libc::MSG_CTRUNC != 0 {
         // SAFETY: the kernel has filled in `header` and what it points at, which is still there.
