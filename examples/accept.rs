@@ -120,9 +120,9 @@ async fn run(options: Options) -> ExitCode {
 }
 
 async fn accept(options: Options) -> Result<(), Fault> {
-    let address = (Ipv4Addr::LOCALHOST, options.port);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(|error| Fault::from(error).context(format!("cannot listen on {address:?}")))?;
+    let listener = listener.map_err(|error| Fault::from(error).context(format!("cannot listen on {address}")))?;
     let address = listener.local_addr()?;
     let parent = Parent::new();
     let office = Arc::new(Office::open(&parent).await?);
@@ -213,7 +213,8 @@ impl Office {
 
     /// Gives a connection to a child, and to another one if that certainly has not begun with it.
     async fn hand_over(&self, mut stream: TcpStream) -> Result<(), Fault> {
-        let unread = timeout(PATIENCE, first_line(&mut stream)).await??;
+        let unread = timeout(PATIENCE, first_line(&mut stream)).await;
+        let unread = unread.map_err(|_| Fault::new("its first line did not come in time"))??;
         // What is sent is gone from here: this one stays, for a second try.
         let stream = stream.into_std()?;
         loop {
