@@ -81,5 +81,7 @@ fn travelled(bytes: f64, time: Duration, pieces: u32) -> String {
 }
 
 fn speed(bytes: f64, time: Duration) -> String {
-    format!("{:.1} GB/s", bytes / time.as_secs_f64() / 1e9)
+    let speed = bytes / time.as_secs_f64() / 1e9;
+    // So little time was measured that the number would say nothing.
+    if speed < 1_000.0 { format!("{speed:.1} GB/s") } else { "> 999 GB/s".to_owned() }
 }
