@@ -15,6 +15,7 @@ pub(super) struct Arena<M> {
     regions: Vec<Option<Region<M>>>,
     /// Those that wait, the one used last at the end: its memory is in the processor's cache.
     idle: Vec<u32>,
+    ended: bool,
 }
 
 #[derive(Debug)]
@@ -49,15 +50,18 @@ fn length_for(bytes: u64) -> u64 {
 
 impl<M> Arena<M> {
     pub(super) fn new() -> Self {
-        Self { regions: Vec::new(), idle: Vec::new() }
+        Self { regions: Vec::new(), idle: Vec::new(), ended: false }
     }
 
     fn length(&self, region: u32) -> u64 {
         self.regions[region as usize].as_ref().map_or(0, |region| region.length)
     }
 
-    /// Where a blob of so many bytes goes. `None` if all regions there may be are lent.
+    /// Where a blob of so many bytes goes. `None` if all regions there may be are lent, or nothing is any more.
     pub(super) fn choose(&mut self, bytes: u64) -> Option<Choice<M>> {
+        if self.ended {
+            return None;
+        }
         let fits = |length: u64| bytes <= length && length / SLACK <= bytes.max(LEAST);
         let best = self.idle.iter().rposition(|region| fits(self.length(*region)));
         if let Some(at) = best {
@@ -92,14 +96,24 @@ impl<M> Arena<M> {
     }
 
     fn put(&mut self, region: u32, state: State<M>) {
-        if let Some(region) = self.regions[region as usize].as_mut() {
+        // After the end there is none, and the memory goes.
+        if let Some(Some(region)) = self.regions.get_mut(region as usize) {
             region.state = state;
         }
     }
 
     /// A region could not be made.
     pub(super) fn cancel(&mut self, region: u32) {
-        self.regions[region as usize] = None;
+        if let Some(region) = self.regions.get_mut(region as usize) {
+            *region = None;
+        }
+    }
+
+    /// Nothing is lent any more, and nothing comes back: all memory goes, that on its way once it is put back.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+        self.regions.clear();
+        self.idle.clear();
     }
 
     /// What is in the region has left: it comes back by [`returned`](Self::returned).
@@ -110,7 +124,9 @@ impl<M> Arena<M> {
     /// The region is free again without having been lent.
     pub(super) fn unused(&mut self, region: u32, memory: M) {
         self.put(region, State::Idle(memory));
-        self.idle.push(region);
+        if !self.ended {
+            self.idle.push(region);
+        }
     }
 
     /// The peer gives a region back. `None` if it does not have it; otherwise those that have to go.
@@ -141,6 +157,8 @@ impl<M> Arena<M> {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
 
     fn made(arena: &mut Arena<&'static str>, bytes: u64) -> (u32, u64) {
@@ -210,6 +228,23 @@ mod tests {
         assert_eq!(arena.choose(1 << 20), Some(Choice::New { region: 5, length, retired: Some(5) }));
         arena.cancel(5);
         assert_eq!(made(&mut arena, 1).0, 5);
+    }
+
+    #[test]
+    fn after_the_end_no_memory_stays() {
+        let memory = Rc::new(());
+        let mut arena = Arena::new();
+        for region in 0..4 {
+            assert!(matches!(arena.choose(1), Some(Choice::New { region: made, .. }) if made == region));
+        }
+        arena.lent(0, Rc::clone(&memory));
+        arena.unused(1, Rc::clone(&memory));
+        arena.end();
+        assert_eq!(Rc::strong_count(&memory), 1);
+        arena.lent(2, Rc::clone(&memory));
+        arena.unused(2, Rc::clone(&memory));
+        arena.cancel(3);
+        assert_eq!((Rc::strong_count(&memory), arena.returned(0), arena.choose(1)), (1, None, None));
     }
 
     #[test]

@@ -153,6 +153,11 @@ impl Borrowing {
         }
     }
 
+    /// The link has ended: no more is lent from any region. What was lent stays.
+    pub(crate) fn end(&self) {
+        lock(&self.state).regions.clear();
+    }
+
     fn give_back(&self, loan: u32) {
         // It was noted when it came, and is given back once.
         let back = lock(&self.state).loans.give_back(loan);

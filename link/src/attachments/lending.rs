@@ -60,6 +60,11 @@ impl Lending {
         Ok(())
     }
 
+    /// The link has ended, and the peer reads no more: what it was lent is freed, however long handles on the link live.
+    pub(crate) fn end(&self) {
+        lock(&self.state).arena.end();
+    }
+
     fn retire(&self, regions: impl IntoIterator<Item = u32>) {
         for region in regions {
             let mut payload = Packed::from(region.to_le_bytes().to_vec());

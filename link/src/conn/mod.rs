@@ -367,9 +367,11 @@ impl Conn {
         self.writer.finish();
     }
 
-    /// Ends both directions at once.
+    /// Ends both directions at once. Nothing may be received after it.
     pub fn abort(&self) {
         self.writer.abort();
+        self.lending.end();
+        self.borrowing.end();
     }
 }
 
