@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod attaching;
+mod blobs;
+mod budgets;
 mod calling;
 mod cancelling;
 mod computing;
@@ -11,6 +13,7 @@ mod deadlines;
 mod delivery;
 mod ending;
 mod fairness;
+mod handles;
 mod hostile;
 mod launching;
 mod leaving_nothing;
