@@ -1,8 +1,7 @@
 //! A session at work over a link: what both the parent's and the child's runtime do with frames.
 //!
 //! One mutex around the pure [`Session`] holds the call table; no user code runs under it. One-way messages are let in
-//! by the peer's credit, which bounds how many of them are queued. Calls are let in by the peer's limits and by the
-//! room
+//! by the peer's credit, which bounds how many of them are queued. Calls are let in by the peer's limits and by the room
 //! in the queue: a call that is given up frees its place in the limits at once, but not in the queue. Answers wait for
 //! room in the queue.
 
@@ -95,6 +94,14 @@ pub struct Conn {
     our_board: OnceLock<Board>,
     /// A child says by a frame that it begins a call where there is no board for it.
     reports_starts: bool,
+}
+
+/// What is lent, and what we are lent, holds the writer: its queue would hold itself by what it is to lend, and a blob
+/// that is kept its transport.
+impl Drop for Conn {
+    fn drop(&mut self) {
+        self.writer.release();
+    }
 }
 
 impl fmt::Debug for Conn {
@@ -262,6 +269,7 @@ impl Conn {
             loop {
                 self.writer.freed().await;
                 self.repay_owed();
+                self.borrowing.give_back_owed();
                 lock(&self.state).wake_callers();
             }
         };

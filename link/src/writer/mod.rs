@@ -368,11 +368,15 @@ impl Writer {
         }
     }
 
+    /// Drops what is queued and lets go of the transport: nobody writes any more.
+    pub(crate) fn release(&self) -> Option<Arc<dyn Transport>> {
+        self.close();
+        lock(&self.queue).release()
+    }
+
     /// Ends both directions at once, and lets go of the transport: its descriptor does not wait for the last handle.
     pub(crate) fn abort(&self) {
-        self.close();
-        let transport = lock(&self.queue).release();
-        if let Some(transport) = transport {
+        if let Some(transport) = self.release() {
             transport.abort();
         }
     }
