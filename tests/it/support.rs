@@ -18,6 +18,8 @@ pub(crate) const RAW: &str = env!("CARGO_BIN_EXE_raw");
 pub(crate) const ASKER: &str = env!("CARGO_BIN_EXE_asker");
 pub(crate) const BEARER: &str = env!("CARGO_BIN_EXE_bearer");
 
+pub(crate) const FORGER: &str = env!("CARGO_BIN_EXE_forger");
+pub(crate) const HAULER: &str = env!("CARGO_BIN_EXE_hauler");
 pub(crate) const NEST: &str = env!("CARGO_BIN_EXE_nest");
 
 /// Far beyond what a busy machine needs: it only keeps a broken test from hanging.

@@ -161,12 +161,17 @@ fn texts(files: &[Handle<std::fs::File>]) -> std::io::Result<Vec<String>> {
     files.iter().map(|file| text(file)).collect()
 }
 
-/// Lets this process have so many more descriptors than it has.
+/// Lets this process have so many more descriptors than it has. The limit is on their numbers, which have gaps.
 fn restrict(more: u64) -> std::io::Result<u64> {
-    let open = std::fs::read_dir("/proc/self/fd")?.count() as u64 - 1;
     let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: Some(open + more), ..limit })?;
-    Ok(open)
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
+    let list = std::fs::read_dir("/proc/self/fd")?;
+    let mut taken: Vec<u64> = list.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    // The one that reads the list is free again by then.
+    taken.retain(|number| std::fs::read_link(format!("/proc/self/fd/{number}")).is_ok());
+    let end = (0..).filter(|number| !taken.contains(number)).nth(more as usize).unwrap_or(more);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(end), ..limit })?;
+    Ok(end)
 }
 
 /// The memory of sealed blobs that this process has a descriptor of.

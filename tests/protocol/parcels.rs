@@ -225,11 +225,15 @@ pub fn inode(descriptor: impl std::os::fd::AsFd) -> u64 {
     rustix::fs::fstat(descriptor).map_or(0, |stat| stat.st_ino)
 }
 
-/// Bytes that tell of which blob they are, and where in it.
+/// Bytes that tell of which blob they are, and every 256 of them where in it.
 #[must_use]
 pub fn pattern(number: u64, length: usize) -> Blob {
-    let block = |at: usize| (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ at as u64).to_le_bytes();
-    let mut bytes: Vec<u8> = (0..length.div_ceil(8)).flat_map(block).collect();
+    let seed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut bytes = Vec::with_capacity(length + 256);
+    for at in 0..length.div_ceil(256) {
+        bytes.extend_from_slice(&(seed ^ at as u64).to_le_bytes());
+        bytes.resize((at + 1) * 256, seed as u8);
+    }
     bytes.truncate(length);
     Blob::from(bytes)
 }
