@@ -9,6 +9,7 @@ mod answer;
 mod call;
 mod delivery;
 mod item;
+mod lane;
 mod receive;
 mod scope;
 mod send;
@@ -33,6 +34,7 @@ use tokio::task::AbortHandle;
 pub use self::answer::Answering;
 pub use self::call::{CallOutcome, Calling, Manner};
 pub use self::delivery::{Delivery, Known};
+use self::lane::{Lane, Place};
 pub use self::receive::{Asked, Received};
 pub use self::scope::Scope;
 pub use self::send::{SendCause, SendError, Sending};
@@ -43,7 +45,7 @@ use crate::attachments::{Arrived, Borrowing, Carrying, Lending, Packed, Trust};
 use crate::sync::lock;
 use crate::sys::Board;
 use crate::transport::Transport;
-use crate::writer::{Bounds, Mark, Writer, is_long};
+use crate::writer::{Bounds, Mark, Writer};
 
 /// Beyond this answers wait in their handlers, and calls with their callers.
 const QUEUE: Bounds = Bounds { items: 4_096, bytes: 4 << 20, long: 16 << 20 };
@@ -161,51 +163,6 @@ impl Job {
             abort.abort();
         }
         self.turns.dismiss();
-    }
-}
-
-/// The queues of those who wait for room. A long call waits apart, so that short ones do not wait behind it.
-#[derive(Debug, Clone, Copy)]
-enum Lane {
-    Call,
-    LongCall,
-    Send,
-}
-
-impl Lane {
-    fn call(bytes: usize) -> Self {
-        if is_long(bytes) { Self::LongCall } else { Self::Call }
-    }
-}
-
-impl State {
-    fn turns(&mut self, lane: Lane) -> &mut Turns {
-        match lane {
-            Lane::Call => &mut self.callers,
-            Lane::LongCall => &mut self.long_callers,
-            Lane::Send => &mut self.senders,
-        }
-    }
-
-    fn wake_callers(&self) {
-        self.callers.wake_first();
-        self.long_callers.wake_first();
-    }
-}
-
-/// A place in one of the queues, given up when dropped.
-#[derive(Debug)]
-struct Place {
-    conn: Arc<Conn>,
-    lane: Lane,
-    ticket: Option<Ticket>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            lock(&self.conn.state).turns(self.lane).leave(ticket);
-        }
     }
 }
 
