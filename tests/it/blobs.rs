@@ -2,13 +2,14 @@
 #![expect(clippy::disallowed_methods, reason = "one program is started by hand, to attach itself")]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
 use kinfolk::Blob;
 use kinfolk::BlobBuilder;
 use kinfolk::parent::{CallError, Child, ChildEvent, ChildSpec, Invitation, Parent, Program};
-use kinfolk::testing::in_process;
+use kinfolk::testing::{Fault, FaultPlan, in_process};
 use kinfolk_tests::bearer::bearer;
 use kinfolk_tests::parcels::{
     Echo, Fetch, Forget, Keep, Luggage, Make, Mirror, Parcels, Plant, Post, Posted, Reflect, Sealed, Spread, Tree,
@@ -133,6 +134,13 @@ async fn an_attached_child_sends_and_gets_the_same() {
 async fn a_child_within_the_process_sends_and_gets_the_same() {
     let spec = ChildSpec::<Parcels>::new("hosted", in_process(bearer)).init(Luggage::default());
     try_everything(&Parent::new(), spec).await;
+}
+
+#[tokio::test]
+async fn over_a_link_that_stumbles_everything_arrives_the_same() {
+    let (pause, frames) = (Fault::Delay(Duration::from_millis(1)), (3..400).step_by(7));
+    let plan = frames.fold(FaultPlan::new(), |plan, frame| plan.from_child(frame, pause).to_child(frame + 1, pause));
+    try_everything(&Parent::new(), plan.apply(bearing("stumbling"))).await;
 }
 
 #[tokio::test]

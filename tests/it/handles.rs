@@ -5,10 +5,11 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
+use std::time::Duration;
 
 use futures::StreamExt;
 use kinfolk::parent::{CallError, Child, ChildEvent, ChildSpec, Parent, Program};
-use kinfolk::testing::in_process;
+use kinfolk::testing::{Fault, FaultPlan, in_process};
 use kinfolk::{Blob, Handle, SendCause};
 use kinfolk_tests::bearer::bearer;
 use kinfolk_tests::parcels::{
@@ -194,6 +195,14 @@ async fn a_handle_cannot_be_sent_to_a_type_nobody_handles() {
     assert!(matches!(error, CallError::Unsupported { .. }), "{error:?}");
     within(child.send(Put(pattern(1, 100_000)))).await.unwrap();
     assert!(!matches!(child.try_send(Put(Blob::default())).map_err(|error| error.cause), Err(SendCause::Full)));
+}
+
+#[tokio::test]
+async fn over_a_link_that_stumbles_every_type_arrives_as_itself() {
+    let (pause, frames) = (Fault::Delay(Duration::from_millis(1)), 3..40);
+    let plan = frames.fold(FaultPlan::new(), |plan, frame| plan.from_child(frame, pause).to_child(frame, pause));
+    let parent = Parent::new();
+    pass_everything(&within(parent.spawn(plan.apply(bearing("stumbling")))).await.unwrap()).await;
 }
 
 #[tokio::test]

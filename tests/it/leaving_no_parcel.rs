@@ -27,6 +27,11 @@ fn nothing_is_left_of_what_was_refused_or_met_a_panic() {
 }
 
 #[test]
+fn a_parent_without_descriptors_left_loses_what_needs_one_and_nothing_else() {
+    nothing_is_left_of("scarce");
+}
+
+#[test]
 fn nothing_is_left_of_messages_that_came_as_events() {
     nothing_is_left_of("unread");
 }

@@ -11,6 +11,7 @@ use futures::future::join_all;
 use futures::{FutureExt, StreamExt};
 use kinfolk::parent::{Child, ChildEvent, ChildSpec, Events, Parent, Program, WithInit};
 use kinfolk::{Blob, BlobBuilder, Handle, Limits};
+use kinfolk_tests::bearer::restrict;
 use kinfolk_tests::parcels::{
     Churn, Clog, Echo, Files, Forget, Hand, Handed, Hang, Keep, KeepHandle, KeepMore, Luggage, Make, Mirror, Number,
     Panic, Parcels, Plant, Post, Posted, PutAsCall, ReadAll, ReadSocket, Reflect, Spread, Tree, file, holdings,
@@ -44,8 +45,40 @@ async fn run() -> Outcome<()> {
     let what = std::env::args().nth(1).unwrap_or_default();
     match what.strip_prefix("killed:") {
         Some(when) => with_children(when).await,
+        None if what == "scarce" => scarce().await,
         None => with_child(&what).await,
     }
+}
+
+/// With no descriptors left for what comes, here and not in the child.
+async fn scarce() -> Outcome<()> {
+    let parent = Parent::new();
+    let child = parent.spawn(bearer("bearer")).await?;
+    for round in 0..3 {
+        restrict(10)?;
+        for what in [child.request(Files(20)).await.err(), child.request(Files(64)).await.err()] {
+            let text = what.ok_or("it was to fail")?.to_string();
+            if !text.contains("this process has as many files open as it may") {
+                return Err(text.into());
+            }
+        }
+        child.request(Files(3)).await?;
+        restrict(0)?;
+        failed(child.request(Make(100_000 << round, 1, false)).await)?;
+        failed(child.request(Make(300_000, 1, true)).await)?;
+        failed(child.request(Files(1)).await)?;
+        // What is sent needs one as well: there is another way for blobs, and an error for handles.
+        let blob = pattern(round, 150_000 << round);
+        if child.request(Keep(blob)).await? != round + 1 {
+            return Err("it was kept".into());
+        }
+        restrict(30)?;
+        let made = child.request(Make(100_000 << round, 1, false)).await?;
+        if made[0] != pattern(0, 100_000 << round) || child.request(Files(20)).await?.len() != 20 {
+            return Err("not what was made".into());
+        }
+    }
+    Ok(())
 }
 
 fn bearer(name: &str) -> ChildSpec<Parcels, WithInit<Parcels>> {

@@ -162,7 +162,10 @@ fn texts(files: &[Handle<std::fs::File>]) -> std::io::Result<Vec<String>> {
 }
 
 /// Lets this process have so many more descriptors than it has. The limit is on their numbers, which have gaps.
-fn restrict(more: u64) -> std::io::Result<u64> {
+///
+/// # Errors
+/// Those of the system.
+pub fn restrict(more: u64) -> std::io::Result<u64> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
     let list = std::fs::read_dir("/proc/self/fd")?;
