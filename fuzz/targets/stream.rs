@@ -27,7 +27,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let mut reader = Reader::new(Arc::new(here), MAX_MESSAGE);
     let (mut sent, mut greeted) = (0, false);
     for piece in pieces(&stream, *seed) {
-        let written = there.try_write(&[IoSlice::new(piece)]).expect("the pipe is empty and wider than any piece");
+        let written = there.try_write(&[IoSlice::new(piece)], &[]).expect("the pipe is empty and wider than any piece");
         assert_eq!(written, piece.len());
         sent += piece.len();
         let read = read(&mut reader, &mut greeted);
