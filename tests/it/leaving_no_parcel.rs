@@ -1,5 +1,4 @@
 //! No descriptor and no mapping is left of what was sent, on either side, however it went.
-#![expect(clippy::disallowed_methods, reason = "the parents are programs here, so that nobody else opens anything")]
 
 use std::process::Command;
 

@@ -44,7 +44,10 @@ pub struct Luggage {
 }
 
 macro_rules! messages {
-    ($($(#[$doc:meta])* $direction:ident<$protocol:ident> $name:ident($($type:ty),*) $(as $wire:literal)? => $contract:ty;)*) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $direction:ident<$protocol:ident> $name:ident($($type:ty),*) $(as $wire:literal)? => $contract:ty;
+    )*) => {$(
         $(#[$doc])*
         #[derive(Debug, Serialize, Deserialize)]
         pub struct $name($(#[doc = "The value."] pub $type),*);

@@ -1,9 +1,9 @@
 //! A session at work over a link: what both the parent's and the child's runtime do with frames.
 //!
 //! One mutex around the pure [`Session`] holds the call table; no user code runs under it. One-way messages are let in
-//! by the peer's credit, which bounds how many of them are queued. Calls are let in by the peer's limits and by the room
-//! in the queue: a call that is given up frees its place in the limits at once, but not in the queue. Answers wait for
-//! room in the queue.
+//! by the peer's credit, which bounds how many of them are queued. Calls are let in by the peer's limits and by the
+//! room in the queue: a call that is given up frees its place in the limits at once, but not in the queue. Answers wait
+//! for room in the queue.
 
 mod answer;
 mod call;

@@ -8,8 +8,8 @@ use kinfolk_protocol::{Flags, FrameError, Header};
 
 use crate::transport::{Lost, Passed};
 
-/// Reads with descriptors before the frames of which nothing has been met: a header that has come in part is of one, and
-/// the read that brings the rest of it may be of another.
+/// Reads with descriptors whose frames have not been met: a header that has come in part is of one, and the read that
+/// brings the rest of it may be of another.
 const MOST_WAITING: usize = 4;
 
 /// Descriptors that have come, and whose frame has not been met.

@@ -169,8 +169,8 @@ mod tests {
         prop_oneof![
             (0..300_u64).prop_map(|length| Entry::Data { length }),
             Just(Entry::Descriptor),
-            (loan.clone(), length.clone()).prop_map(|(loan, length)| Entry::Sealed { loan, length }),
-            (loan.clone(), length.clone()).prop_map(|(loan, length)| Entry::Lent { loan, length }),
+            (loan, length).prop_map(|(loan, length)| Entry::Sealed { loan, length }),
+            (loan, length).prop_map(|(loan, length)| Entry::Lent { loan, length }),
             (loan, length).prop_map(|(loan, length)| Entry::Region { loan, length }),
             Just(Entry::Board),
         ]
@@ -179,7 +179,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_table_comes_back_whole(entries in vec(entry(), 0..70), message in 0..300_usize) {
-            let data: u64 = entries.iter().map(|entry| if let Entry::Data { length } = entry { *length } else { 0 }).sum();
+            let length = |entry: &Entry| if let Entry::Data { length } = entry { *length } else { 0 };
+            let data: u64 = entries.iter().map(length).sum();
             let mut payload = vec![7; message + data as usize];
             entries.iter().for_each(|entry| payload.extend_from_slice(&entry.encode()));
             let table = Table::decode(&payload, entries.len() as u16);
