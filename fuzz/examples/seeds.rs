@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use std::{fs, io};
 
 use kinfolk_fuzz::{Chain, Double, List, Maps, Nested, Primitives, Single, Tree};
-use kinfolk_protocol::{Bincode, Codec, Fault, Header, Json, Kind, PREAMBLE, Postcard};
+use kinfolk_protocol::{Bincode, Codec, Entry, Fault, Header, Json, Kind, PREAMBLE, Postcard};
 use serde::Serialize;
 
 fn main() -> io::Result<()> {
@@ -15,7 +15,24 @@ fn main() -> io::Result<()> {
     write_all::<Postcard>("postcard")?;
     write_all::<Json>("json")?;
     write_steps()?;
-    write_streams()
+    write_streams()?;
+    write_attachments()
+}
+
+/// A count, then a message, its data and its table: see the target.
+fn write_attachments() -> io::Result<()> {
+    let folder = folder("attachments")?;
+    let entries = |all: &[Entry]| all.iter().flat_map(Entry::encode).collect::<Vec<_>>();
+    // Two blobs, the second behind the message; no handle; one more blob, in the message.
+    let message = [2, 0, 1, b'a', 1, 0, 0, 1, 1, 0, 1, b'b'];
+    let data = entries(&[Entry::Data { length: 3 }]);
+    fs::write(folder.join("data"), [[1].as_slice(), &message, b"xyz", &data].concat())?;
+    let lent = [Entry::Lent { loan: 1, length: 9 }, Entry::Sealed { loan: 1 << 31, length: 9 }, Entry::Descriptor];
+    fs::write(folder.join("lent"), [[3].as_slice(), &[2, 1, 0, 1, 1, 1, 2, 0, 0, 0], &entries(&lent)].concat())?;
+    fs::write(
+        folder.join("others"),
+        [[2].as_slice(), &entries(&[Entry::Board, Entry::Region { loan: 2, length: 4_096 }])].concat(),
+    )
 }
 
 /// Steps of three bytes, after two of limits: see `joined`.

@@ -27,7 +27,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let mut reader = Reader::new(Arc::new(here), MAX_MESSAGE);
     let (mut sent, mut greeted) = (0, false);
     for piece in pieces(&stream, *seed) {
-        let written = there.try_write(&[IoSlice::new(piece)]).expect("the pipe is empty and wider than any piece");
+        let written = there.try_write(&[IoSlice::new(piece)], &[]).expect("the pipe is empty and wider than any piece");
         assert_eq!(written, piece.len());
         sent += piece.len();
         let read = read(&mut reader, &mut greeted);
@@ -84,10 +84,13 @@ fn frames(bytes: &[u8]) -> Vec<u8> {
             0..=1 => (Kind::Call, Flags::LONG, long.min(MAX_MESSAGE), 0),
             2..=4 => (Kind::Chunk, Flags::NONE, short.min(WHOLE), short.min(WHOLE)),
             5 => (Kind::Chunk, Flags::ABANDONED, 0, 0),
+            // A table is for others to read; descriptors are announced where none can come.
+            6 if number == 255 => (Kind::Message, Flags::DESCRIPTORS, short, short),
             6 => (Kind::Message, Flags::NONE, short, short),
             _ => (Kind::Init, Flags::NONE, long.min(MAX_MESSAGE), short),
         };
-        stream.extend_from_slice(&Header { kind, flags, call, message: MessageId::NONE, length }.encode());
+        let attachments = if kind == Kind::Message { u16::from(how & 7) * 10 } else { 0 };
+        stream.extend_from_slice(&Header { kind, flags, call, message: MessageId::NONE, length, attachments }.encode());
         stream.resize(stream.len() + payload as usize, number);
     }
     stream

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod attaching;
+mod blobs;
+mod budgets;
 mod calling;
 mod cancelling;
 mod computing;
@@ -11,8 +13,11 @@ mod deadlines;
 mod delivery;
 mod ending;
 mod fairness;
+mod forged;
+mod handles;
 mod hostile;
 mod launching;
+mod leaving_no_parcel;
 mod leaving_nothing;
 mod many;
 mod messages;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures::{Stream, StreamExt};
 use kinfolk::parent::{Child, ChildEvent, ChildSpec, Parent, Program, Request, StartError, Stdio, WithInit};
 use kinfolk::{Answered, Delivery, ErrorOf, Message, Reply};
+use kinfolk_tests::parcels::{Luggage, Parcels};
 use kinfolk_tests::relay::{Count, Counters, Opening, Relay};
 use kinfolk_tests::{Begin, Drill};
 use rustix::process::{Pid, Signal};
@@ -15,11 +16,16 @@ use serde_bytes::ByteBuf;
 pub(crate) const WORKER: &str = env!("CARGO_BIN_EXE_worker");
 pub(crate) const RAW: &str = env!("CARGO_BIN_EXE_raw");
 pub(crate) const ASKER: &str = env!("CARGO_BIN_EXE_asker");
+pub(crate) const BEARER: &str = env!("CARGO_BIN_EXE_bearer");
+
+pub(crate) const FORGER: &str = env!("CARGO_BIN_EXE_forger");
+pub(crate) const HAULER: &str = env!("CARGO_BIN_EXE_hauler");
 pub(crate) const NEST: &str = env!("CARGO_BIN_EXE_nest");
 
 /// Far beyond what a busy machine needs: it only keeps a broken test from hanging.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+pub(crate) type Bearer = ChildSpec<Parcels, WithInit<Parcels>>;
 pub(crate) type Spec = ChildSpec<Drill, WithInit<Drill>>;
 
 pub(crate) fn worker(name: &str, begin: Begin) -> Spec {
@@ -28,6 +34,11 @@ pub(crate) fn worker(name: &str, begin: Begin) -> Spec {
 
 pub(crate) fn raw(fault: &str) -> Spec {
     ChildSpec::<Drill>::new("raw", Program::path(RAW)).arg(fault).init(Begin::Well).grace(Duration::from_millis(200))
+}
+
+/// A spec of a child that carries blobs and handles.
+pub(crate) fn bearing(name: &str) -> Bearer {
+    ChildSpec::<Parcels>::new(name, Program::path(BEARER)).init(Luggage::default()).stderr(Stdio::lines())
 }
 
 /// A parent with one child that behaves.

@@ -1,7 +1,9 @@
 //! What the test programs and the tests say to each other.
 #![forbid(unsafe_code)]
 
+pub mod bearer;
 mod ledger;
+pub mod parcels;
 pub mod relay;
 pub mod siblings;
 pub mod versions;

@@ -2,6 +2,8 @@
 
 use kinfolk_protocol::MAX_REGIONS;
 
+use super::returned::Condition;
+
 /// Memory of so many bytes may wait to be used again.
 const KEPT: u64 = 128 << 20;
 /// No region is shorter, in bytes: it serves more blobs than the first.
@@ -28,7 +30,7 @@ struct Region<M> {
 #[derive(Debug)]
 enum State<M> {
     Idle(M),
-    /// Being filled, or on its way.
+    /// Being filled, on its way, or about to go.
     Out,
     Lent(M),
 }
@@ -102,18 +104,18 @@ impl<M> Arena<M> {
         }
     }
 
-    /// A region could not be made.
-    pub(super) fn cancel(&mut self, region: u32) {
-        if let Some(region) = self.regions.get_mut(region as usize) {
-            *region = None;
-        }
-    }
-
     /// Nothing is lent any more, and nothing comes back: all memory goes, that on its way once it is put back.
     pub(super) fn end(&mut self) {
         self.ended = true;
         self.regions.clear();
         self.idle.clear();
+    }
+
+    /// A region could not be made, or the peer has been told that it is gone: its number is free.
+    pub(super) fn forget(&mut self, region: u32) {
+        if let Some(region) = self.regions.get_mut(region as usize) {
+            *region = None;
+        }
     }
 
     /// What is in the region has left: it comes back by [`returned`](Self::returned).
@@ -130,25 +132,29 @@ impl<M> Arena<M> {
     }
 
     /// The peer gives a region back. `None` if it does not have it; otherwise those that have to go.
-    pub(super) fn returned(&mut self, region: u32) -> Option<Vec<u32>> {
+    pub(super) fn returned(&mut self, region: u32, condition: Condition) -> Option<Vec<u32>> {
         let known = self.regions.get(region as usize)?.as_ref()?;
         if !matches!(known.state, State::Lent(_)) {
             return None;
         }
         let memory = self.take(region)?;
+        if condition == Condition::Lost {
+            return Some(vec![region]);
+        }
         self.unused(region, memory);
         Some(self.trim())
     }
 
-    /// Drops those that have waited longest, beyond what may wait.
-    fn trim(&mut self) -> Vec<u32> {
+    /// Drops those that have waited longest, beyond what may wait. Their numbers are not used again before
+    /// [`forget`](Self::forget): the peer is to be told first.
+    pub(super) fn trim(&mut self) -> Vec<u32> {
         let mut waiting: u64 = self.idle.iter().map(|region| self.length(*region)).sum();
         let mut retired = Vec::new();
         // The last one stays, however long it is: it is what is being used.
         while waiting > KEPT && self.idle.len() > 1 {
             let oldest = self.idle.remove(0);
             waiting -= self.length(oldest);
-            self.regions[oldest as usize] = None;
+            self.put(oldest, State::Out);
             retired.push(oldest);
         }
         retired
@@ -175,8 +181,8 @@ mod tests {
         assert_eq!(made(&mut arena, (1 << 20) - 7), (1, 1 << 20));
         arena.lent(0, "a");
         arena.lent(1, "b");
-        assert_eq!(arena.returned(1), Some(vec![]));
-        assert_eq!(arena.returned(0), Some(vec![]));
+        assert_eq!(arena.returned(1, Condition::Good), Some(vec![]));
+        assert_eq!(arena.returned(0, Condition::Good), Some(vec![]));
         assert_eq!(arena.choose(1 << 20), Some(Choice::Known(0, "a")));
         assert_eq!(arena.choose(300_000), Some(Choice::Known(1, "b")));
         assert_eq!(made(&mut arena, 9).0, 2);
@@ -194,12 +200,12 @@ mod tests {
     #[test]
     fn what_was_not_lent_cannot_come_back() {
         let mut arena = Arena::new();
-        assert_eq!(arena.returned(0), None, "there is no region");
+        assert_eq!(arena.returned(0, Condition::Good), None, "there is no region");
         made(&mut arena, 1);
-        assert_eq!(arena.returned(0), None, "it is being filled");
+        assert_eq!(arena.returned(0, Condition::Good), None, "it is being filled");
         arena.lent(0, "a");
-        assert!(arena.returned(0).is_some());
-        assert_eq!(arena.returned(0), None, "it came back already");
+        assert!(arena.returned(0, Condition::Good).is_some());
+        assert_eq!(arena.returned(0, Condition::Good), None, "it came back already");
     }
 
     #[test]
@@ -209,13 +215,36 @@ mod tests {
             assert_eq!(made(&mut arena, 60 << 20).0, region);
         }
         (0..4).for_each(|region| arena.lent(region, "memory"));
-        assert_eq!(arena.returned(2), Some(vec![]));
-        assert_eq!(arena.returned(0), Some(vec![]));
-        assert_eq!(arena.returned(1), Some(vec![2]));
+        assert_eq!(arena.returned(2, Condition::Good), Some(vec![]));
+        assert_eq!(arena.returned(0, Condition::Good), Some(vec![]));
+        assert_eq!(arena.returned(1, Condition::Good), Some(vec![2]));
+        assert_eq!(made(&mut arena, 1).0, 4, "the peer may not know yet that 2 is gone");
+        arena.forget(2);
         assert_eq!(made(&mut arena, 1).0, 2, "its number is used again");
-        made(&mut arena, 300 << 20);
-        arena.lent(4, "huge");
-        assert_eq!(arena.returned(4), Some(vec![0, 1]), "the last one stays");
+        assert_eq!(made(&mut arena, 300 << 20).0, 5);
+        arena.lent(5, "huge");
+        assert_eq!(arena.returned(5, Condition::Good), Some(vec![0, 1]), "the last one stays");
+    }
+
+    #[test]
+    fn a_region_the_peer_cannot_read_goes_when_it_comes_back() {
+        let mut arena = Arena::new();
+        made(&mut arena, 1);
+        arena.lent(0, "unread");
+        assert_eq!(arena.returned(0, Condition::Lost), Some(vec![0]));
+        assert_eq!(arena.returned(0, Condition::Lost), None, "once");
+        assert_eq!(made(&mut arena, 1).0, 1);
+        arena.forget(0);
+        assert_eq!(made(&mut arena, 1).0, 0);
+    }
+
+    #[test]
+    fn what_was_never_sent_does_not_pile_up() {
+        let mut arena = Arena::new();
+        (0..4).for_each(|region| assert_eq!(made(&mut arena, 60 << 20).0, region));
+        (0..4).for_each(|region| arena.unused(region, "memory"));
+        assert_eq!(arena.trim(), [0, 1]);
+        assert_eq!(arena.trim(), [0_u32; 0]);
     }
 
     #[test]
@@ -226,7 +255,7 @@ mod tests {
         arena.unused(5, "short");
         let length = length_for(1 << 20);
         assert_eq!(arena.choose(1 << 20), Some(Choice::New { region: 5, length, retired: Some(5) }));
-        arena.cancel(5);
+        arena.forget(5);
         assert_eq!(made(&mut arena, 1).0, 5);
     }
 
@@ -243,8 +272,9 @@ mod tests {
         assert_eq!(Rc::strong_count(&memory), 1);
         arena.lent(2, Rc::clone(&memory));
         arena.unused(2, Rc::clone(&memory));
-        arena.cancel(3);
-        assert_eq!((Rc::strong_count(&memory), arena.returned(0), arena.choose(1)), (1, None, None));
+        arena.forget(3);
+        let returned = arena.returned(0, Condition::Good);
+        assert_eq!((Rc::strong_count(&memory), returned, arena.choose(1)), (1, None, None));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use kinfolk_protocol::{
     Arrival, Blob, BrokenLoan, Entry, FrameError, Header, Kind, Lent, Limits, Loans, MAX_REGIONS, Table, WireError,
 };
 
+use super::returned::{Condition, Returned, number};
 use super::{Arrived, Packed};
 use crate::error::Misbehaviour;
 use crate::sync::lock;
@@ -39,6 +40,8 @@ pub(crate) struct Borrowing {
 struct State {
     loans: Loans,
     regions: HashMap<u32, Arc<Region>>,
+    /// What is to be given back once there is room in the queue: as many as may be lent, at most.
+    owed: Vec<Returned>,
 }
 
 /// Memory of the peer's.
@@ -60,7 +63,7 @@ impl fmt::Debug for Borrowing {
 impl Borrowing {
     /// For what we accept.
     pub(crate) fn new(writer: Arc<Writer>, trust: Trust, ours: &Limits) -> Arc<Self> {
-        let state = State { loans: Loans::new(ours.blob_bytes), regions: HashMap::new() };
+        let state = State { loans: Loans::new(ours.blob_bytes), regions: HashMap::new(), owed: Vec::new() };
         Arc::new(Self { writer, trust, state: Mutex::new(state) })
     }
 
@@ -158,13 +161,28 @@ impl Borrowing {
         lock(&self.state).regions.clear();
     }
 
-    fn give_back(&self, loan: u32) {
+    /// Not while the queue is full: a peer that does not read must not have what it lends pile up here. Until then it
+    /// counts as lent.
+    fn give_back(&self, returned: Returned) {
+        let mut state = lock(&self.state);
+        // Looked at under the lock, so that whoever makes room finds what is owed.
+        if !self.writer.has_room(0) {
+            state.owed.push(returned);
+            return;
+        }
         // It was noted when it came, and is given back once.
-        let back = lock(&self.state).loans.give_back(loan);
+        let back = state.loans.give_back(returned.loan);
+        drop(state);
         debug_assert_eq!(back, Ok(()));
-        let mut payload = Packed::from(loan.to_le_bytes().to_vec());
+        let mut payload = Packed::from(returned.encode());
         self.writer.push(&Header::control(Kind::Returned, payload.len() as u32), &mut payload);
         self.writer.wake();
+    }
+
+    /// Gives back what had to wait for room.
+    pub(crate) fn give_back_owed(&self) {
+        let owed = std::mem::take(&mut lock(&self.state).owed);
+        owed.into_iter().for_each(|returned| self.give_back(returned));
     }
 }
 
@@ -173,14 +191,6 @@ impl Borrowing {
 pub fn arrival(descriptor: OwnedFd) -> Arrival {
     let nature = nature(&descriptor);
     Arrival::Descriptor(descriptor, nature)
-}
-
-/// The number in a payload that says nothing else. What follows is left to later versions.
-pub(crate) fn number(payload: &[u8]) -> Result<u32, WireError> {
-    match payload.first_chunk() {
-        Some(bytes) => Ok(u32::from_le_bytes(*bytes)),
-        None => Err(WireError::Truncated { frame: "Returned", field: "loan" }),
-    }
 }
 
 fn out_of_place(found: &str) -> WireError {
@@ -243,7 +253,9 @@ impl fmt::Debug for Borrowed {
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
-        self.borrowing.give_back(self.loan);
+        let lost = matches!(&self.memory, Memory::Region(region) if matches!(**region, Region::Lost));
+        let condition = if lost { Condition::Lost } else { Condition::Good };
+        self.borrowing.give_back(Returned { loan: self.loan, condition });
     }
 }
 

@@ -8,6 +8,7 @@ use kinfolk_protocol::{Blob, BrokenLoan, Cargo, Carrier, Entry, Header, Kind, Li
 
 use super::Packed;
 use super::arena::{Arena, Choice};
+use super::returned::Returned;
 use crate::sync::lock;
 use crate::sys::{Frozen, Slot};
 use crate::writer::Writer;
@@ -48,15 +49,15 @@ impl Lending {
     ///
     /// # Errors
     /// [`BrokenLoan`]: it does not have it.
-    pub(crate) fn returned(&self, loan: u32) -> Result<(), BrokenLoan> {
+    pub(crate) fn returned(&self, Returned { loan, condition }: Returned) -> Result<(), BrokenLoan> {
         let mut state = lock(&self.state);
-        let mut retired = Vec::new();
+        let mut gone = Vec::new();
         if loan < SEALED {
-            retired = state.arena.returned(loan).ok_or(BrokenLoan::NotLent { loan })?;
+            gone = state.arena.returned(loan, condition).ok_or(BrokenLoan::NotLent { loan })?;
         }
         state.loans.give_back(loan)?;
         drop(state);
-        self.retire(retired);
+        self.retire_all(gone);
         Ok(())
     }
 
@@ -65,12 +66,19 @@ impl Lending {
         lock(&self.state).arena.end();
     }
 
-    fn retire(&self, regions: impl IntoIterator<Item = u32>) {
+    /// The numbers of these regions are free again once the peer is told, or another thread might announce one of
+    /// them before.
+    fn retire_all(&self, regions: Vec<u32>) {
         for region in regions {
-            let mut payload = Packed::from(region.to_le_bytes().to_vec());
-            self.writer.push(&Header::control(Kind::Retired, payload.len() as u32), &mut payload);
-            self.writer.wake();
+            self.retire(region);
+            lock(&self.state).arena.forget(region);
         }
+    }
+
+    fn retire(&self, region: u32) {
+        let mut payload = Packed::from(region.to_le_bytes().to_vec());
+        self.writer.push(&Header::control(Kind::Retired, payload.len() as u32), &mut payload);
+        self.writer.wake();
     }
 
     fn lend_sealed(self: &Arc<Self>, frozen: &Frozen) -> Option<SealedLoan> {
@@ -99,7 +107,10 @@ impl Lending {
         // There is room, and a region has one loan at a time.
         let lent = state.loans.lend(region, length);
         debug_assert_eq!(lent, Ok(()));
+        // What was never sent has come back without a word to the peer, and without a look at how much waits.
+        let gone = state.arena.trim();
         drop(state);
+        self.retire_all(gone);
         let mut slot = match known {
             Ok(slot) => slot,
             Err((length, retired)) => self.make(region, length, retired)?,
@@ -110,7 +121,9 @@ impl Lending {
 
     /// Makes a region and announces it, before anything that is lent from it.
     fn make(&self, region: u32, length: u64, retired: Option<u32>) -> Option<Slot> {
-        self.retire(retired);
+        if let Some(retired) = retired {
+            self.retire(retired);
+        }
         match Slot::create(length as usize) {
             Ok((slot, descriptor)) => {
                 let mut payload = Packed::with_descriptor(Entry::Region { loan: region, length }, descriptor);
@@ -120,7 +133,7 @@ impl Lending {
             // For want of memory or descriptors: then the blob travels in its message.
             Err(_) => {
                 let mut state = lock(&self.state);
-                state.arena.cancel(region);
+                state.arena.forget(region);
                 let back = state.loans.give_back(region);
                 debug_assert_eq!(back, Ok(()));
                 None

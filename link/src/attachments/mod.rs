@@ -9,12 +9,14 @@ mod region;
 mod arena;
 mod arrived;
 mod packed;
+mod returned;
 
 pub use self::arrived::Arrived;
-pub(crate) use self::borrowing::{Borrowing, number};
+pub(crate) use self::borrowing::Borrowing;
 pub use self::borrowing::{Trust, arrival};
 pub use self::builder::BlobBuilder;
 pub(crate) use self::lending::{Carrying, Lending};
 pub(crate) use self::packed::Along;
 pub use self::packed::Packed;
 pub use self::region::Region;
+pub(crate) use self::returned::Returned;

@@ -165,14 +165,22 @@ impl Packed {
     }
 
     /// Appends it to a buffer, and empties it but for its memory. Descriptors that are to leave with the frame come
-    /// back.
-    pub(crate) fn append_to(&mut self, out: &mut Vec<u8>) -> Vec<OwnedFd> {
+    /// back; data goes to what is [spent](Self::spend).
+    pub(crate) fn append_to(&mut self, out: &mut Vec<u8>, spent: &mut Vec<Bytes>) -> Vec<OwnedFd> {
         out.extend_from_slice(&self.bytes);
         let Some(along) = self.along.take() else { return Vec::new() };
         along.data.iter().for_each(|data| out.extend_from_slice(data));
         out.extend_from_slice(&along.table);
+        spent.extend(along.data);
         along.loans.into_iter().for_each(Loan::left);
         along.descriptors
+    }
+
+    /// Drops it but for its data, which is the program's: dropping that may run any code.
+    pub(crate) fn spend(self, spent: &mut Vec<Bytes>) {
+        if let Some(along) = self.along {
+            spent.extend(along.data);
+        }
     }
 
     /// True if descriptors are to leave with it.

@@ -2,15 +2,15 @@
 //!
 //! One mutex around the pure [`Session`] holds the call table; no user code runs under it. One-way messages are let in
 //! by the peer's credit, which bounds how many of them are queued. Calls are let in by the peer's limits and by the
-//! room
-//! in the queue: a call that is given up frees its place in the limits at once, but not in the queue. Answers wait for
-//! room in the queue.
+//! room in the queue: a call that is given up frees its place in the limits at once, but not in the queue. Answers wait
+//! for room in the queue.
 
 mod answer;
 mod call;
 mod control;
 mod delivery;
 mod item;
+mod lane;
 mod receive;
 mod scope;
 mod send;
@@ -32,6 +32,7 @@ use tokio::task::AbortHandle;
 pub use self::answer::Answering;
 pub use self::call::{CallOutcome, Calling, Manner};
 pub use self::delivery::{Delivery, Known};
+use self::lane::{Lane, Place};
 pub use self::receive::{Asked, Received};
 pub use self::scope::Scope;
 pub use self::send::{SendCause, SendError, Sending};
@@ -42,7 +43,7 @@ use crate::attachments::{Arrived, Borrowing, Carrying, Lending, Packed, Trust};
 use crate::sync::lock;
 use crate::sys::Board;
 use crate::transport::Transport;
-use crate::writer::{Bounds, Mark, Writer, is_long};
+use crate::writer::{Bounds, Mark, Writer};
 
 /// Beyond this answers wait in their handlers, and calls with their callers.
 const QUEUE: Bounds = Bounds { items: 4_096, bytes: 4 << 20, long: 16 << 20 };
@@ -96,6 +97,14 @@ pub struct Conn {
     our_board: OnceLock<Board>,
     /// A child, and each end of a port, says by a frame that it begins a call where there is no board for it.
     reports_starts: bool,
+}
+
+/// What is lent, and what we are lent, holds the writer: its queue would hold itself by what it is to lend, and a blob
+/// that is kept its transport.
+impl Drop for Conn {
+    fn drop(&mut self) {
+        self.writer.release();
+    }
 }
 
 impl fmt::Debug for Conn {
@@ -155,51 +164,6 @@ impl Job {
             abort.abort();
         }
         self.turns.dismiss();
-    }
-}
-
-/// The queues of those who wait for room. A long call waits apart, so that short ones do not wait behind it.
-#[derive(Debug, Clone, Copy)]
-enum Lane {
-    Call,
-    LongCall,
-    Send,
-}
-
-impl Lane {
-    fn call(bytes: usize) -> Self {
-        if is_long(bytes) { Self::LongCall } else { Self::Call }
-    }
-}
-
-impl State {
-    fn turns(&mut self, lane: Lane) -> &mut Turns {
-        match lane {
-            Lane::Call => &mut self.callers,
-            Lane::LongCall => &mut self.long_callers,
-            Lane::Send => &mut self.senders,
-        }
-    }
-
-    fn wake_callers(&self) {
-        self.callers.wake_first();
-        self.long_callers.wake_first();
-    }
-}
-
-/// A place in one of the queues, given up when dropped.
-#[derive(Debug)]
-struct Place {
-    conn: Arc<Conn>,
-    lane: Lane,
-    ticket: Option<Ticket>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            lock(&self.conn.state).turns(self.lane).leave(ticket);
-        }
     }
 }
 
@@ -264,6 +228,7 @@ impl Conn {
             loop {
                 self.writer.freed().await;
                 self.repay_owed();
+                self.borrowing.give_back_owed();
                 lock(&self.state).wake_callers();
             }
         };

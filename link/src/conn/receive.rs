@@ -7,7 +7,7 @@ use kinfolk_protocol::{
 };
 
 use super::{CallOutcome, Conn, Job, Peer};
-use crate::attachments::{Arrived, number};
+use crate::attachments::{Arrived, Returned};
 use crate::error::Misbehaviour;
 use crate::reader::Frame;
 use crate::sync::lock;
@@ -130,7 +130,7 @@ impl Conn {
             }
             Kind::Region => self.borrowing.region(&header, &payload, passed).map(|()| Received::Handled),
             Kind::Retired => self.borrowing.retired(&payload).map(|()| Received::Handled),
-            Kind::Returned => Ok(self.lending.returned(number(&payload)?).map(|()| Received::Handled)?),
+            Kind::Returned => Ok(self.lending.returned(Returned::decode(&payload)?).map(|()| Received::Handled)?),
             _ => Self::told(&header, payload),
         }
     }

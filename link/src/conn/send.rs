@@ -102,7 +102,10 @@ impl Conn {
     pub fn try_send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
         let cause = match self.encode_message(&message) {
             Ok(mut payload) => match self.start_send::<M>(&mut payload, &mut None, None) {
-                Ok(TrySend::Sent) => return Ok(()),
+                Ok(TrySend::Sent) => {
+                    payload.recycle();
+                    return Ok(());
+                }
                 Ok(TrySend::Full) => SendCause::Full,
                 Err(Closed) => SendCause::Disconnected,
             },
@@ -157,7 +160,6 @@ impl Conn {
             state.senders.wake_first();
         }
         self.writer.wake();
-        std::mem::take(payload).recycle();
         Ok(TrySend::Sent)
     }
 }
@@ -192,7 +194,10 @@ impl<M: Message> Sending<M> {
         }
         let payload = self.payload.as_mut().expect("it was encoded above");
         match conn.start_send::<M>(payload, &mut self.place.ticket, Some(cx.waker())) {
-            Ok(TrySend::Sent) => Poll::Ready(Ok(())),
+            Ok(TrySend::Sent) => {
+                std::mem::take(payload).recycle();
+                Poll::Ready(Ok(()))
+            }
             Ok(TrySend::Full) => Poll::Pending,
             Err(Closed) => Poll::Ready(Err(SendCause::Disconnected)),
         }

@@ -1,5 +1,7 @@
 //! Two connections joined in memory.
 
+mod parcels;
+
 use std::pin::Pin;
 use std::task::Poll;
 

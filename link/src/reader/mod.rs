@@ -145,8 +145,8 @@ impl Reader {
             match self.fill(Look::Last) {
                 Ok(0) => return self.end(),
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                Err(error) => return Err(error.into()),
+                Err(LinkError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -214,10 +214,10 @@ impl Reader {
         self.long.end(chunk).map_or(Progress::Done, Progress::Frame)
     }
 
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, LinkError>> {
         loop {
             match self.fill(Look::Watched) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(LinkError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.transport.poll_read_ready(cx))?;
                 }
                 result => return Poll::Ready(result),
@@ -226,7 +226,7 @@ impl Reader {
     }
 
     /// Reads once. A reset is an end: the peer died with bytes of ours unread, which says no more than that it is gone.
-    fn fill(&mut self, look: Look) -> io::Result<usize> {
+    fn fill(&mut self, look: Look) -> Result<usize, LinkError> {
         if self.ended {
             return Ok(0);
         }
@@ -260,7 +260,7 @@ impl Reader {
             result => result?,
         };
         self.ended = count == 0;
-        self.passing.read(count, passed);
+        self.passing.read(count, passed).map_err(Misbehaviour::Frame)?;
         Ok(count)
     }
 }

@@ -8,6 +8,10 @@ use kinfolk_protocol::{Flags, FrameError, Header};
 
 use crate::transport::{Lost, Passed};
 
+/// Reads with descriptors whose frames have not been met: a header that has come in part is of one, and the read that
+/// brings the rest of it may be of another.
+const MOST_WAITING: usize = 4;
+
 /// Descriptors that have come, and whose frame has not been met.
 #[derive(Debug, Default)]
 pub(super) struct Passing {
@@ -24,13 +28,19 @@ struct Waiting {
 }
 
 impl Passing {
-    /// Something was read.
-    pub(super) fn read(&mut self, bytes: usize, passed: Passed) {
+    /// Something was read. Descriptors that no frame can own are not kept, or a peer could take all we may have.
+    pub(super) fn read(&mut self, bytes: usize, passed: Passed) -> Result<(), FrameError> {
         let before = self.read + bytes.max(passed.within) as u64;
         self.read += bytes as u64;
-        if !passed.is_empty() {
-            self.waiting.push_back(Waiting { passed, before });
+        if passed.is_empty() {
+            return Ok(());
         }
+        if self.waiting.len() == MOST_WAITING {
+            self.waiting.clear();
+            return Err(FrameError::StrayDescriptors);
+        }
+        self.waiting.push_back(Waiting { passed, before });
+        Ok(())
     }
 
     /// What came with a frame whose header begins so many bytes before the last that was read.

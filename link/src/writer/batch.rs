@@ -64,6 +64,13 @@ impl Piece {
         }
     }
 
+    /// Drops it but for what is the program's.
+    pub(super) fn spend(self, spent: &mut Vec<Bytes>) {
+        if let Content::Part(part) = self.content {
+            spent.push(part.bytes);
+        }
+    }
+
     /// The length of a part.
     pub(super) fn long(&self) -> Option<usize> {
         match &self.content {
@@ -113,8 +120,8 @@ impl Batch {
         write(&slices[..count])
     }
 
-    /// Drops what was written; true if nothing is left.
-    pub(super) fn advance(&mut self, mut written: usize, spare: &mut Vec<u8>) -> bool {
+    /// Takes out what was written; true if nothing is left.
+    pub(super) fn advance(&mut self, mut written: usize, spare: &mut Vec<u8>, spent: &mut Vec<Bytes>) -> bool {
         if let Some(first) = self.buffers.front_mut().filter(|_| written > 0) {
             first.descriptors.clear();
         }
@@ -134,7 +141,8 @@ impl Batch {
                 Some(Content::Frames(done)) => recycle(done),
                 // The last part of a long payload: its memory is for the next message of this thread.
                 Some(Content::Part(part)) if part.ours && part.bytes.is_unique() => recycle(Vec::from(part.bytes)),
-                _ => {}
+                Some(Content::Part(part)) => spent.push(part.bytes),
+                None => {}
             }
         }
         true

@@ -64,6 +64,15 @@ pub(super) struct Long {
     followers: VecDeque<Follower>,
 }
 
+impl Long {
+    /// Drops it and what waits for it, but for what is the program's. Says which it was.
+    fn spend(self, spent: &mut Vec<Bytes>) -> u64 {
+        spent.extend(self.rest.parts.into_iter().map(|part| part.bytes));
+        self.followers.into_iter().for_each(|follower| follower.payload.spend(spent));
+        self.id
+    }
+}
+
 /// The parts of a payload that have not left.
 #[derive(Debug)]
 struct Rest {
@@ -160,9 +169,9 @@ impl Longs {
     }
 
     /// Drops all, and says which they were.
-    pub(super) fn clear(&mut self) -> Vec<u64> {
+    pub(super) fn clear(&mut self, spent: &mut Vec<Bytes>) -> Vec<u64> {
         self.bytes = 0;
-        self.active.drain(..).chain(self.later.drain(..)).map(|long| long.id).collect()
+        self.active.drain(..).chain(self.later.drain(..)).map(|long| long.spend(spent)).collect()
     }
 
     /// Takes a payload; the number that comes back tells it from others.
@@ -294,7 +303,7 @@ impl Longs {
     }
 
     /// Gives up the payload of this order, and what waits for it.
-    pub(super) fn give_up(&mut self, order: Order) -> GivenUp {
+    pub(super) fn give_up(&mut self, order: Order, spent: &mut Vec<Bytes>) -> GivenUp {
         let found = |queue: &VecDeque<Long>| queue.iter().position(|long| long.order == order);
         let long = match found(&self.active) {
             Some(at) => self.active.remove(at),
@@ -305,7 +314,9 @@ impl Longs {
         self.promote();
         // They are all of its order.
         self.bytes -= long.followers.iter().map(|follower| follower.payload.len()).sum::<usize>();
-        match long.number {
+        let number = long.number;
+        long.spend(spent);
+        match number {
             None => GivenUp::Unseen,
             Some(number) => GivenUp::Begun(Header {
                 kind: Kind::Chunk,

@@ -145,7 +145,7 @@ impl Writer {
                 self.progress.notify_waiters();
                 return Ok(Flushed::More);
             }
-            let Some(batch) = lock(&self.queue).take() else {
+            let Some(batch) = self.take() else {
                 if let Some(transport) = wrote {
                     transport.write_done();
                     self.progress.notify_waiters();
@@ -170,12 +170,21 @@ impl Writer {
         }
     }
 
+    fn take(&self) -> Option<Batch> {
+        let mut queue = lock(&self.queue);
+        let (batch, spent) = (queue.take(), queue.take_spent());
+        drop(queue);
+        drop(spent);
+        batch
+    }
+
     fn put_back(&self, batch: Batch, written: usize) {
         let mut queue = lock(&self.queue);
         queue.put_back(batch, written);
         // Those who wait see for themselves which kind of room there is; if it is not theirs they wait again.
-        let freed = queue.take_awaited();
+        let (freed, spent) = (queue.take_awaited(), queue.take_spent());
         drop(queue);
+        drop(spent);
         if freed {
             self.freed.notify_one();
         }
@@ -341,7 +350,11 @@ impl Writer {
 
     /// Drops what is queued; nothing is written any more.
     pub(crate) fn close(&self) {
-        lock(&self.queue).close();
+        let mut queue = lock(&self.queue);
+        queue.close();
+        let spent = queue.take_spent();
+        drop(queue);
+        drop(spent);
         self.progress.notify_waiters();
         self.freed.notify_one();
     }
@@ -355,11 +368,15 @@ impl Writer {
         }
     }
 
+    /// Drops what is queued and lets go of the transport: nobody writes any more.
+    pub(crate) fn release(&self) -> Option<Arc<dyn Transport>> {
+        self.close();
+        lock(&self.queue).release()
+    }
+
     /// Ends both directions at once, and lets go of the transport: its descriptor does not wait for the last handle.
     pub(crate) fn abort(&self) {
-        self.close();
-        let transport = lock(&self.queue).release();
-        if let Some(transport) = transport {
+        if let Some(transport) = self.release() {
             transport.abort();
         }
     }

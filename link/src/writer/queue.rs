@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use kinfolk_protocol::{Header, Kind, PREAMBLE, WHOLE};
 
 use super::batch::{BATCH, Batch, Content, FULL_BUFFER, LONGS, Piece};
@@ -24,6 +25,9 @@ pub(super) struct Queue {
     longs: Longs,
     /// What waits for everything long up to that id, and has no payload.
     last: Option<(u64, Header)>,
+    /// What is the program's and is not needed any more. Dropping it may run any code, even some that sends, so it is
+    /// dropped where nothing is locked.
+    spent: Vec<Bytes>,
     /// An empty buffer kept for the next frame, so that a steady flow allocates none.
     spare: Vec<u8>,
     /// How much of the first buffer has been written.
@@ -85,6 +89,7 @@ impl Queue {
             buffers: VecDeque::new(),
             longs: Longs::default(),
             last: None,
+            spent: Vec::new(),
             spare: Vec::new(),
             offset: 0,
             shared: false,
@@ -153,7 +158,7 @@ impl Queue {
         };
         last.extend_from_slice(&head);
         last.extend_from_slice(front);
-        descriptors.extend(payload.append_to(last));
+        descriptors.extend(payload.append_to(last, &mut self.spent));
         let gated = header.kind != Kind::Message;
         self.frames.push_back(Waiting { end: self.ordered, length, gated });
         if gated {
@@ -176,7 +181,7 @@ impl Queue {
     /// some.
     pub(super) fn give_up(&mut self, order: Order) -> GivenUp {
         let before = self.longs.bytes();
-        let given_up = self.longs.give_up(order);
+        let given_up = self.longs.give_up(order, &mut self.spent);
         self.bytes = self.bytes.saturating_sub(before - self.longs.bytes());
         if let GivenUp::Begun(header) = given_up {
             self.push_short(&header, &[], &mut Packed::default());
@@ -287,7 +292,12 @@ impl Queue {
         while self.finishing.front().is_some_and(|(_, end)| *end <= self.written) {
             self.finishing.pop_front();
         }
-        if !batch.advance(written, &mut self.spare) && !self.closed {
+        if batch.advance(written, &mut self.spare, &mut self.spent) {
+            return;
+        }
+        if self.closed {
+            batch.buffers.into_iter().for_each(|piece| piece.spend(&mut self.spent));
+        } else {
             self.offset = batch.offset;
             batch.buffers.append(&mut self.buffers);
             self.buffers = batch.buffers;
@@ -297,12 +307,17 @@ impl Queue {
     /// Drops everything that waits and everything pushed from now on.
     pub(super) fn close(&mut self) {
         self.closed = true;
-        self.buffers.clear();
-        self.unsent.extend(self.longs.clear());
+        self.buffers.drain(..).for_each(|piece| piece.spend(&mut self.spent));
+        self.unsent.extend(self.longs.clear(&mut self.spent));
         self.last = None;
         self.frames.clear();
         self.room = Occupied::default();
         self.bytes = 0;
+    }
+
+    /// What is to be dropped once nothing is locked.
+    pub(super) fn take_spent(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.spent)
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -129,6 +129,10 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::{Just, Strategy, any, prop_oneof};
+    use proptest::{prop_assert, prop_assert_eq, proptest};
+
     use super::*;
 
     const ALL: [Entry; 6] = [
@@ -158,6 +162,47 @@ mod tests {
         assert_eq!((table.entries.as_slice(), table.message), (ALL.as_slice(), 7));
         assert_eq!(table.descriptors(), 4);
         assert_eq!(Table::decode(b"plain", 0).unwrap(), Table { entries: Vec::new(), message: 5 });
+    }
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let (loan, length) = (any::<u32>(), any::<u64>());
+        prop_oneof![
+            (0..300_u64).prop_map(|length| Entry::Data { length }),
+            Just(Entry::Descriptor),
+            (loan, length).prop_map(|(loan, length)| Entry::Sealed { loan, length }),
+            (loan, length).prop_map(|(loan, length)| Entry::Lent { loan, length }),
+            (loan, length).prop_map(|(loan, length)| Entry::Region { loan, length }),
+            Just(Entry::Board),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_table_comes_back_whole(entries in vec(entry(), 0..70), message in 0..300_usize) {
+            let length = |entry: &Entry| if let Entry::Data { length } = entry { *length } else { 0 };
+            let data: u64 = entries.iter().map(length).sum();
+            let mut payload = vec![7; message + data as usize];
+            entries.iter().for_each(|entry| payload.extend_from_slice(&entry.encode()));
+            let table = Table::decode(&payload, entries.len() as u16);
+            prop_assert_eq!(table, Ok(Table { entries, message }));
+        }
+
+        #[test]
+        fn any_bytes_are_a_table_within_them_or_an_error(payload in vec(any::<u8>(), 0..200), count in 0..80_u16) {
+            let Ok(table) = Table::decode(&payload, count) else { return Ok(()) };
+            prop_assert_eq!(table.entries.len(), usize::from(count));
+            prop_assert!(table.message + table.entries.len() * ENTRY_LEN <= payload.len());
+        }
+
+        #[test]
+        fn any_damaged_entry_says_what_it_says_or_is_refused(entry in entry(), at in 0..ENTRY_LEN, byte: u8) {
+            let mut bytes = [vec![0; 300], entry.encode().to_vec()].concat();
+            bytes[300 + at] = byte;
+            if let Ok(table) = Table::decode(&bytes, 1) {
+                let again = table.entries[0].encode();
+                prop_assert_eq!(again.as_slice(), &bytes[300..]);
+            }
+        }
     }
 
     #[test]

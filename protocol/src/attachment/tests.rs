@@ -213,3 +213,28 @@ fn a_panic_leaves_no_table_behind() {
     Bincode::encode(&Blob::from(vec![9; INLINE + 1]), &mut out).unwrap();
     assert_eq!(*Bincode::decode::<Blob>(&out).unwrap(), vec![9; INLINE + 1]);
 }
+
+#[cfg(all(feature = "json", feature = "postcard"))]
+#[test]
+fn every_codec_brings_blobs_of_any_length_and_handles_beside_them() {
+    come_back::<Bincode>();
+    come_back::<crate::Json>();
+    come_back::<crate::Postcard>();
+}
+
+#[cfg(all(feature = "json", feature = "postcard"))]
+fn come_back<C: Codec>() {
+    for length in [0, 1, 511, 512, INLINE, INLINE + 1, 70_000, 1 << 20] {
+        let blobs = vec![Blob::from(vec![250; length]), Blob::from(vec![1; 3])];
+        // As in an init value, which takes only handles along.
+        let mut out = Vec::new();
+        let cargo = pack::<C, _>(Arc::new(Bare), &blobs, &mut out).unwrap();
+        assert!(cargo.is_empty() && unpack::<C, Vec<Blob>>(&out.into(), Vec::new()).unwrap() == blobs, "{length}");
+
+        let mut out = Vec::new();
+        let handles = vec![Handle::new(temporary("a")).with_unread(blobs[0].clone()), temporary("b").into()];
+        let cargo = pack::<C, _>(Arc::new(Anything), &(&blobs, handles), &mut out).unwrap();
+        let back = unpack::<C, (Vec<Blob>, Vec<Handle<File>>)>(&out.into(), carried(cargo)).unwrap();
+        assert!(back.0 == blobs && *back.1[0].unread() == blobs[0] && back.1.len() == 2, "{} of {length}", C::NAME);
+    }
+}
