@@ -71,6 +71,17 @@ impl<S> Drop for Outer<S> {
     }
 }
 
+/// Drops what a value took along that could not be encoded in the end, or that panicked.
+struct Spoilt;
+
+impl Drop for Spoilt {
+    fn drop(&mut self) {
+        if PACKING.get() {
+            drop(PACKED.take());
+        }
+    }
+}
+
 /// Encodes `value` behind what `out` holds. What it takes along comes back.
 ///
 /// # Errors
@@ -85,6 +96,7 @@ pub fn pack<C: Codec, T: Serialize>(
     // Rarely there is anything, and then it is another message's.
     let _packed = if PACKING.get() { Some(Outer::replace(&PACKED, Vec::new())) } else { None };
     let _packing = Outer::replace(&PACKING, false);
+    let _spoilt = Spoilt;
     C::encode(value, out).map_err(in_our_words)?;
     if !PACKING.get() {
         return Ok(Vec::new());

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
+use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
 
 use serde::de::DeserializeOwned;
@@ -207,6 +208,17 @@ impl Serialize for Panicking {
 }
 
 #[test]
+fn what_could_not_be_encoded_leaves_nothing_behind() {
+    let blobs: Vec<Blob> = (0..=MAX_ATTACHMENTS).map(|_| Blob::from(vec![0; INLINE + 1])).collect();
+    assert!(packed(Anything, &blobs).is_err());
+    assert_eq!(packed(Anything, &blobs[..2].to_vec()).unwrap().1.len(), 2);
+    let pack = AssertUnwindSafe(|| packed(Anything, &(blobs[0].clone(), Panicking)).is_ok());
+    let spoilt = std::panic::catch_unwind(pack);
+    assert!(spoilt.is_err());
+    assert_eq!(packed(Anything, &blobs[..3].to_vec()).unwrap().1.len(), 3);
+}
+
+#[test]
 fn a_panic_leaves_no_table_behind() {
     assert!(std::panic::catch_unwind(|| packed(Anything, &Panicking).is_ok()).is_err());
     let mut out = Vec::new();
@@ -228,12 +240,12 @@ fn come_back<C: Codec>() {
         let blobs = vec![Blob::from(vec![250; length]), Blob::from(vec![1; 3])];
         // As in an init value, which takes only handles along.
         let mut out = Vec::new();
-        let cargo = pack::<C, _>(Arc::new(Bare), &blobs, &mut out).unwrap();
+        let cargo = pack::<C, _>(&Bare, &blobs, &mut out).unwrap();
         assert!(cargo.is_empty() && unpack::<C, Vec<Blob>>(&out.into(), Vec::new()).unwrap() == blobs, "{length}");
 
         let mut out = Vec::new();
         let handles = vec![Handle::new(temporary("a")).with_unread(blobs[0].clone()), temporary("b").into()];
-        let cargo = pack::<C, _>(Arc::new(Anything), &(&blobs, handles), &mut out).unwrap();
+        let cargo = pack::<C, _>(&Anything, &(&blobs, handles), &mut out).unwrap();
         let back = unpack::<C, (Vec<Blob>, Vec<Handle<File>>)>(&out.into(), carried(cargo)).unwrap();
         assert!(back.0 == blobs && *back.1[0].unread() == blobs[0] && back.1.len() == 2, "{} of {length}", C::NAME);
     }
