@@ -25,6 +25,7 @@ mod writer;
 
 mod attachments;
 
+mod pool;
 mod scratch;
 
 mod error;

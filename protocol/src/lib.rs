@@ -76,7 +76,7 @@ mod version;
 
 pub use attachment::{
     Arrival, Blob, Cargo, Carrier, ENTRY_LEN, Entry, Handle, INLINE, Lent, Loan, MAX_ATTACHMENTS, Nature, Table,
-    Transfer, pack, unpack,
+    Transfer, cannot_unpack, pack, unpack,
 };
 #[cfg(feature = "bincode")]
 pub use codec::Bincode;

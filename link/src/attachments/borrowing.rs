@@ -16,6 +16,7 @@ use kinfolk_protocol::{
 use super::returned::{Condition, Returned, number};
 use super::{Arrived, Packed};
 use crate::error::Misbehaviour;
+use crate::pool;
 use crate::sync::lock;
 use crate::sys::{Foreign, Frozen, View, nature};
 use crate::transport::Passed;
@@ -293,7 +294,7 @@ impl Lent for Borrowed {
                     let view = view.clone();
                     Ok(Blob::from(Bytes::from_owner(InRegion { view, length, _loan: self })))
                 }
-                Region::Unmapped { foreign, .. } => foreign.copy(length).map(Blob::from),
+                Region::Unmapped { foreign, .. } => copied(foreign, length),
                 Region::Lost => Err(io::Error::other(Arrival::NONE_LEFT)),
             },
             Memory::Sealed(sealed) => {
@@ -303,6 +304,14 @@ impl Lent for Borrowed {
             }
         }
     }
+}
+
+/// A copy, in memory that is used again: fresh memory would take longer than the copy.
+fn copied(foreign: &Foreign, length: usize) -> io::Result<Blob> {
+    let mut buffer = foreign.copy(length, pool::take(length).unwrap_or_default())?;
+    let bytes = buffer.split().freeze();
+    pool::put(buffer, length);
+    Ok(Blob::from(bytes))
 }
 
 impl Borrowed {

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use kinfolk_protocol::{Handle, Nature, Shape, Sketch, Transfer};
+use kinfolk_protocol::{Handle, Nature, Shape, Sketch, Transfer, cannot_unpack};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
 
@@ -129,10 +129,14 @@ impl<'de, A: Atom> Deserialize<'de> for Region<A> {
                 "a region of {size}-byte atomics, in place of `{name}` of {expected}"
             )));
         }
-        let count = usize::try_from(count).map_err(D::Error::custom)?;
+        let count = usize::try_from(count).map_err(refused)?;
         let memory = handle.into_inner();
-        let duplicate = memory.0.try_clone().map_err(D::Error::custom)?;
-        let words = Words::open(duplicate, count).map_err(D::Error::custom)?;
+        let duplicate = memory.0.try_clone().map_err(refused)?;
+        let words = Words::open(duplicate, count).map_err(refused)?;
         Ok(Self { words: Arc::new(words), memory })
     }
+}
+
+fn refused<E: Error>(error: impl fmt::Display) -> E {
+    cannot_unpack(format!("a region cannot be used: {error}"))
 }

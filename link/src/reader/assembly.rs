@@ -3,7 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use kinfolk_protocol::{Flags, FrameError, Header, MAX_LONG};
 
-use super::{Frame, pool};
+use super::Frame;
+use crate::pool;
 use crate::transport::Passed;
 
 /// A buffer for a payload up to this long is used again: fresh memory would fault once per page.

@@ -2,7 +2,6 @@
 
 mod assembly;
 mod passing;
-mod pool;
 
 use std::future::poll_fn;
 use std::io;

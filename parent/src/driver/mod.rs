@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use futures::future::BoxFuture;
 use kinfolk_link::{Conn, Known, Letter, Misbehaviour, Packed, Peer, Signal, Trust};
-use kinfolk_protocol::{Expected, Fault, Hello, Init, Kind, Limits, PanicInfo, Refusal};
+use kinfolk_protocol::{ENTRY_LEN, Expected, Fault, Hello, Init, Kind, Limits, PanicInfo, Refusal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -270,7 +270,8 @@ impl Driver {
         let bytes = payload.len();
         payload.wrap(|value| Init { value, ..init }.encode());
         let failure = match starting.expected.check(hello) {
-            Ok(()) if payload.len() <= max as usize => None,
+            // The board takes an entry of its own.
+            Ok(()) if payload.len() + ENTRY_LEN <= max as usize => None,
             Ok(()) => Some(StartFailure::InitTooLong { bytes, max }),
             Err(refusal) => Some(StartFailure::Refused(refusal)),
         };

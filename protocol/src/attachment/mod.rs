@@ -21,7 +21,7 @@ use bytes::Bytes;
 pub use self::blob::Blob;
 pub use self::entry::{ENTRY_LEN, Entry, MAX_ATTACHMENTS, Table};
 pub use self::handle::{Handle, Nature, Transfer};
-pub use self::scope::{pack, unpack};
+pub use self::scope::{cannot_unpack, pack, unpack};
 
 /// A blob up to this long, in bytes, is part of its message like any other field: less than a copy costs what stands
 /// around it otherwise.

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::slice;
 use std::sync::Arc;
 
-use rustix::buffer::spare_capacity;
+use bytes::{Bytes, BytesMut};
 use rustix::fs::SealFlags;
 use rustix::io::{pread, retry_on_intr};
 
@@ -37,23 +37,34 @@ impl Foreign {
         Ok(View(Arc::new(Mapping::new(&self.fd, self.capacity, Access::Read, Pages::Now)?)))
     }
 
-    /// Its first `len` bytes. If its writer changes them meanwhile they are a mixture, and nothing worse.
-    pub(crate) fn copy(&self, len: usize) -> io::Result<Vec<u8>> {
+    /// Its first `len` bytes, in memory of a buffer that may have some. If its writer changes them meanwhile they are a
+    /// mixture, and nothing worse.
+    pub(crate) fn copy(&self, len: usize, mut into: BytesMut) -> io::Result<BytesMut> {
         if len > self.capacity {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "more bytes than the memory holds"));
         }
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(len)?;
+        into.clear();
+        if into.capacity() < len {
+            // An error, where a buffer that grows by itself would end the process.
+            let mut fresh = Vec::new();
+            fresh.try_reserve_exact(len)?;
+            // One byte, because an empty one would lose its room on the way.
+            fresh.push(0);
+            into = Bytes::from(fresh).into();
+            into.clear();
+        }
         // One system call reads 2 GiB at most.
-        while bytes.len() < len {
-            let at = bytes.len() as u64;
-            if retry_on_intr(|| pread(&self.fd, spare_capacity(&mut bytes), at))? == 0 {
+        while into.len() < len {
+            let (at, missing) = (into.len(), len - into.len());
+            let spare = &mut into.spare_capacity_mut()[..missing];
+            let count = retry_on_intr(|| pread(&self.fd, &mut *spare, at as u64).map(|(read, _)| read.len()))?;
+            if count == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
+            // SAFETY: the kernel has filled so many bytes of the spare capacity.
+            unsafe { into.set_len(at + count) };
         }
-        // An allocator may have given more than it was asked for, which was filled too.
-        bytes.truncate(len);
-        Ok(bytes)
+        Ok(into)
     }
 }
 
@@ -92,7 +103,7 @@ mod tests {
             let (mut slot, foreign) = pair(len);
             let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
             slot.fill(&bytes);
-            assert_eq!(foreign.copy(len).unwrap(), bytes);
+            assert_eq!(foreign.copy(len, BytesMut::new()).unwrap(), bytes);
             assert_eq!(foreign.map().unwrap().as_ref()[..len], bytes);
         }
     }
@@ -102,7 +113,7 @@ mod tests {
         for len in LENGTHS {
             let (slot, fd) = Slot::create(len).unwrap();
             let foreign = Foreign::open(fd, len as u64).unwrap();
-            assert_eq!(foreign.copy(slot.capacity()).unwrap().len(), slot.capacity());
+            assert_eq!(foreign.copy(slot.capacity(), BytesMut::new()).unwrap().len(), slot.capacity());
         }
     }
 
@@ -136,7 +147,7 @@ mod tests {
     fn more_than_it_holds_is_not_copied() {
         let (_slot, foreign) = pair(4_096);
         for len in [4_097, isize::MAX as usize, usize::MAX] {
-            assert_eq!(foreign.copy(len).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+            assert_eq!(foreign.copy(len, BytesMut::new()).unwrap_err().kind(), io::ErrorKind::InvalidInput);
         }
     }
 
@@ -144,7 +155,7 @@ mod tests {
     fn a_copy_takes_no_more_memory_than_it_needs() {
         let (_slot, foreign) = pair(8_192);
         for len in [0, 1, 4_097, 8_192] {
-            let copy = foreign.copy(len).unwrap();
+            let copy = foreign.copy(len, BytesMut::new()).unwrap();
             assert_eq!((copy.len(), copy.capacity()), (len, len));
         }
     }
@@ -154,8 +165,8 @@ mod tests {
         // What no seal allows, for once.
         let fd = memory(4_096, 4_096, SealFlags::empty());
         let foreign = Foreign { fd, capacity: 8_192 };
-        assert_eq!(foreign.copy(4_096).unwrap(), [0; 4_096]);
-        assert_eq!(foreign.copy(4_097).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(foreign.copy(4_096, BytesMut::new()).unwrap()[..], [0; 4_096]);
+        assert_eq!(foreign.copy(4_097, BytesMut::new()).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]
@@ -171,7 +182,7 @@ mod tests {
                 }
             });
             for _ in 0..200 {
-                let copy = foreign.copy(LEN).unwrap();
+                let copy = foreign.copy(LEN, BytesMut::new()).unwrap();
                 assert_eq!(copy.len(), LEN);
                 assert!(copy.iter().all(|byte| matches!(byte, 0x00 | 0xff)));
             }

@@ -10,6 +10,8 @@ use crate::sync::lock;
 
 /// This process keeps so many bytes in buffers that nobody uses.
 const KEPT: usize = 128 << 20;
+/// And so many of them: each is looked at for every payload.
+const MOST: usize = 16;
 
 static POOL: Mutex<Pool> = Mutex::new(Pool { buffers: VecDeque::new() });
 
@@ -25,12 +27,12 @@ struct Buffer {
 }
 
 /// A buffer for a payload of that length, if there is one that nobody uses.
-pub(super) fn take(length: usize) -> Option<BytesMut> {
+pub(crate) fn take(length: usize) -> Option<BytesMut> {
     lock(&POOL).take(length)
 }
 
 /// Puts back what is left of a buffer, out of which a payload of that length was split.
-pub(super) fn put(end: BytesMut, length: usize) {
+pub(crate) fn put(end: BytesMut, length: usize) {
     let dropped = lock(&POOL).put(end, length);
     // What is the allocator's work is done without the lock.
     drop(dropped);
@@ -48,7 +50,7 @@ impl Pool {
         self.buffers.push_back(Buffer { end, length });
         let mut dropped = Vec::new();
         let mut kept: usize = self.buffers.iter().map(|buffer| buffer.length).sum();
-        while kept > KEPT {
+        while kept > KEPT || self.buffers.len() > MOST {
             let Some(oldest) = self.buffers.pop_front() else { break };
             kept -= oldest.length;
             dropped.push(oldest);
@@ -91,6 +93,8 @@ mod tests {
             assert!(pool.put(BytesMut::new(), 40 << 20).is_empty());
         }
         assert_eq!(pool.put(BytesMut::new(), 40 << 20).len(), 1);
-        assert_eq!(pool.put(BytesMut::new(), 129 << 20).len(), 4, "one that is too long is not kept either");
+        (0..MOST - 3).for_each(|_| assert!(pool.put(BytesMut::new(), 1).is_empty()));
+        assert_eq!(pool.put(BytesMut::new(), 1).len(), 1);
+        assert_eq!(pool.put(BytesMut::new(), 129 << 20).len(), MOST + 1, "one that is too long is not kept either");
     }
 }
