@@ -22,6 +22,7 @@ mod leaving_nothing;
 mod many;
 mod messages;
 mod progress;
+mod regions;
 mod siblings;
 mod starting;
 mod streams;

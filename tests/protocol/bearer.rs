@@ -1,15 +1,16 @@
 //! What a bearer does with its parcels: in a program of its own, and within a test's process.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use kinfolk::child::{self, Cx, Me, ParentHandle};
-use kinfolk::{Blob, BlobBuilder, Fault, Handle};
+use kinfolk::{Blob, BlobBuilder, Fault, Handle, Region};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::parcels::{
-    Churn, Clog, Echo, Fetch, Files, Forget, Hand, Handed, Hang, Keep, Luggage, Make, Mirror, Narrow, NarrowEcho,
+    Churn, Clog, Echo, Fetch, Files, Forget, Hand, Handed, Hang, Keep, Lay, Luggage, Make, Mirror, Narrow, NarrowEcho,
     NarrowForget, NarrowKeep, Number, Panic, Parcels, Pass, PassAll, Plant, Post, Posted, Put, Read, ReadAll, Reflect,
-    Restrict, Sealed, Spread, Unload, Unpack, file, inode, pattern, text,
+    Restrict, Sealed, Spread, Tally, Unload, Unpack, file, inode, pattern, text,
 };
 
 /// What a bearer has.
@@ -71,6 +72,18 @@ pub async fn bearer(me: Me<Parcels>) -> child::Result {
 
 fn with_handles(serve: child::Serve<Parcels, State>) -> child::Serve<Parcels, State> {
     serve
+        .on_blocking(|_, Tally(region, place, times)| {
+            let atomic = &region[place as usize];
+            for _ in 0..times {
+                atomic.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(atomic.load(Ordering::Relaxed))
+        })
+        .on_message(|_, Lay(count)| async move {
+            let region = Region::<AtomicU32>::new(count as usize)?;
+            region.store(0, &(0..count as u32).collect::<Vec<_>>());
+            Ok(region)
+        })
         .on_message(|_, Read(file)| async move { Ok(text(&file)?) })
         .on_message(|_, ReadAll(files)| async move { Ok(texts(&files)?) })
         .on_message(|_, Pass(thing)| async move {

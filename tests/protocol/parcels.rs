@@ -1,9 +1,11 @@
 //! What `bearer` and its tests send each other: blobs and handles, wherever a message may have them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use kinfolk::{
-    Bincode, Blob, Call, Fault, Handle, Limits, Message, OneWay, Protocol, Streaming, ToChild, ToParent, Version,
+    Bincode, Blob, Call, Fault, Handle, Limits, Message, OneWay, Protocol, Region, Streaming, ToChild, ToParent,
+    Version,
 };
 use serde::{Deserialize, Serialize};
 use tokio::net as tokio_net;
@@ -121,6 +123,14 @@ messages! {
     ToChild<Parcels> Sealed() => Call<Vec<u64>>;
     /// Blobs without end, in both directions, until it is killed.
     ToChild<Parcels> Churn() => OneWay;
+    /// Adds 1 so many times to the atomic at this place; answered with what it came to.
+    ToChild<Parcels> Tally(Region<AtomicU64>, u64, u64) => Call<u64>;
+    /// Answered with a region of so many atomics, whose values are their places.
+    ToChild<Parcels> Lay(u64) => Call<Region<AtomicU32>>;
+    /// Not what a [`Lay`] is: its reply has wider atomics.
+    ToChild<Parcels> LayWide(u64) as "Lay" => Call<Region<AtomicU64>>;
+    /// Not what a [`Tally`] is: a file in place of a region.
+    ToChild<Parcels> TallyFile(u64, u8, Handle<std::fs::File>, u64, u64) as "Tally" => Call<u64>;
     /// Makes no noise.
     ToChild<Parcels> Number(u64) => Call<u64>;
     /// Answered with the same blob.
