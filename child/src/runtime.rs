@@ -39,6 +39,21 @@ impl Start {
     }
 }
 
+/// Permits for blocking threads.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    permits: Arc<Semaphore>,
+    count: u32,
+}
+
+impl Threads {
+    pub(crate) fn new(count: usize) -> Self {
+        // More cannot be asked for at once, and would be of no use.
+        let count = count.min(Semaphore::MAX_PERMITS).min(u32::MAX as usize);
+        Self { permits: Arc::new(Semaphore::new(count)), count: count as u32 }
+    }
+}
+
 /// How far the link has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -58,7 +73,7 @@ pub(crate) struct Runtime {
     pub(crate) handlers: OnceLock<Box<dyn Dispatch>>,
     /// Permits for async handlers and for blocking threads.
     pub(crate) calls: OnceLock<Arc<Semaphore>>,
-    pub(crate) threads: OnceLock<Arc<Semaphore>>,
+    pub(crate) threads: OnceLock<Threads>,
     /// How the driver starts handlers.
     start: Start,
     ready: AtomicBool,
@@ -164,8 +179,16 @@ impl Runtime {
     /// Permits for blocking threads: as many as there are processors, unless the program says otherwise. Counting them
     /// reads a dozen files, so it is left to the first who needs one.
     pub(crate) fn threads(&self) -> Arc<Semaphore> {
-        let processors = || Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from)));
-        Arc::clone(self.threads.get_or_init(processors))
+        let processors = || Threads::new(available_parallelism().map_or(1, usize::from));
+        Arc::clone(&self.threads.get_or_init(processors).permits)
+    }
+
+    /// Waits until no thread computes any more, for a call that was cancelled either: it cleans up, perhaps.
+    pub(crate) async fn threads_done(&self) {
+        if let Some(Threads { permits, count }) = self.threads.get() {
+            // They are never closed.
+            let _ = permits.acquire_many(*count).await;
+        }
     }
 
     /// READY has been sent: what goes wrong from now on is no failure of the initialization.

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use crate::cx::{Cx, Job};
 use crate::handlers::Handlers;
 use crate::parent::ParentHandle;
-use crate::runtime::{Phase, Runtime};
+use crate::runtime::{Phase, Runtime, Threads};
 
 /// Async handlers at work at once, unless [`Serve::concurrency`] says otherwise.
 const DEFAULT_CALLS: usize = 256;
@@ -105,6 +105,7 @@ impl<P: Protocol, S: Send + Sync + 'static> Serve<P, S> {
                 // The task only ends by the closing of its mailbox; panics of handlers are caught within.
                 let _ = letters.await;
                 runtime.conn.idle().await;
+                runtime.threads_done().await;
                 runtime.conn.last_grant();
                 // Nothing is accepted after this, so nothing accepted is left behind.
                 runtime.conn.close();
@@ -126,7 +127,7 @@ impl<P: Protocol, S: Send + Sync + 'static> Serve<P, S> {
         // `run` is called once per link, so the places are free.
         let _ = runtime.calls.set(Arc::new(Semaphore::new(calls)));
         if let Some(threads) = self.concurrency {
-            let _ = runtime.threads.set(Arc::new(Semaphore::new(threads)));
+            let _ = runtime.threads.set(Threads::new(threads));
         }
     }
 }
