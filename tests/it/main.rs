@@ -6,6 +6,7 @@ mod attaching;
 mod calling;
 mod cancelling;
 mod computing;
+mod cousins;
 mod crowded;
 mod deadlines;
 mod delivery;

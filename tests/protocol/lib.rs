@@ -1,6 +1,7 @@
 //! What the test programs and the tests say to each other.
 #![forbid(unsafe_code)]
 
+pub mod cousins;
 mod ledger;
 pub mod relay;
 pub mod siblings;
