@@ -43,6 +43,12 @@ impl<P: Protocol> Me<P> {
         &self.init
     }
 
+    /// The same, to take out of it what cannot be copied: the [`Port`](kinfolk_protocol::Port) of an `Option<Port<_>>`,
+    /// say.
+    pub fn init_mut(&mut self) -> &mut P::Init {
+        &mut self.init
+    }
+
     /// The parent: messages may be sent to it from now on.
     #[must_use]
     pub fn parent(&self) -> &ParentHandle<P> {

@@ -8,6 +8,7 @@ mod budgets;
 mod calling;
 mod cancelling;
 mod computing;
+mod cousins;
 mod crowded;
 mod deadlines;
 mod delivery;

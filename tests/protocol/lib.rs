@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bearer;
+pub mod cousins;
 mod ledger;
 pub mod parcels;
 pub mod relay;
