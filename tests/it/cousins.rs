@@ -75,7 +75,9 @@ async fn a_sibling_that_is_killed_is_lost_to_the_other_which_knows_what_had_begu
     while within(answers.request(Begun)).await.unwrap() == 0 {}
     within(answers.kill()).await;
     let told = within(pending).await.unwrap().unwrap();
-    assert_eq!(told, "true Some(Started), true Some(Sent); Lost");
+    // The second waits for the first: it need not have left by then.
+    let second = ["Sent", "NotSent"].map(|sent| format!("true Some(Started), true Some({sent}); Lost"));
+    assert!(second.contains(&told), "{told}");
 
     // Another one takes its place.
     let next = cousin(&parent, "next", Start::default()).await;
