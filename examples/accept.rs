@@ -190,7 +190,16 @@ impl Office {
             let permit = Arc::clone(&room).acquire_owned().await?;
             tokio::select! {
                 accepted = listener.accept() => {
-                    let (office, (stream, _)) = (Arc::clone(self), accepted?);
+                    let stream = match accepted {
+                        Ok((stream, _)) => stream,
+                        // Gone before it was taken, or no descriptor is left for it: others come.
+                        Err(error) => {
+                            eprintln!("a connection was not accepted: {error}");
+                            tokio::time::sleep(Duration::from_millis(10)).await;
+                            continue;
+                        }
+                    };
+                    let office = Arc::clone(self);
                     connections.spawn(async move {
                         if let Err(fault) = office.hand_over(stream).await {
                             eprintln!("a connection was given up: {fault:#}");

@@ -168,11 +168,12 @@ impl Parent {
         }
         let reservation = self.reserve(&name)?;
         let Settings { program, launch, patience, limits, handlers, shared_memory, trust, wrap, .. } = settings;
-        let Joined { process, link, outputs } = match resolve(&name, program)? {
-            Resolved::Attach(invitation) => attach(&name, &invitation, patience.handshake, limits).await?,
-            Resolved::Run { program, role } => join(&name, program, role.as_deref(), &launch, limits, wrap)?,
-            Resolved::Hosted(host) => join_hosted(&name, host, limits, wrap)?,
+        let joined = match resolve(&name, program)? {
+            Resolved::Attach(invitation) => attach(&name, &invitation, patience.handshake, limits).await,
+            Resolved::Run { program, role } => join(&name, program, role.as_deref(), &launch, limits, wrap),
+            Resolved::Hosted(host) => join_hosted(&name, host, limits, wrap),
         };
+        let Joined { process, link, outputs } = joined?;
         let shared = Arc::new(Shared::new(name, protocol, Arc::new(process)));
         self.adopt(&shared)?;
         // Beyond the driver's own notice: READY may have come a moment before this future is dropped.

@@ -16,6 +16,7 @@ use kinfolk_tests::{
     AskFragile, Begin, Cancellations, Compute, Count, Deed, Denied, Describe, Description, Do, Drill, Echo, End,
     Farewell, Fragile, FragileCall, FragileNote, FragileTick, Grow, Nap, Slow, Tick, Trip, TripBlocking, When,
 };
+use serde_bytes::ByteBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -46,17 +47,8 @@ async fn worker(me: Me<Drill>, at_start: Vec<(i32, String)>) -> child::Result {
     let serving = me
         .state(state)
         .on_message(|_, Echo(number)| async move { Ok(number) })
-        .on_message(|_, Grow(mut bytes, more)| async move {
-            let length = bytes.len() + more as usize;
-            bytes.resize(length, 7);
-            Ok(bytes)
-        })
-        .on_message(|cx: Cx<Nap, State>, Nap(ms)| async move {
-            let counting = CountIfDropped(Some(&cx.state().cancelled));
-            sleep(Duration::from_millis(ms)).await;
-            counting.done();
-            Ok(())
-        })
+        .on_message(grow)
+        .on_message(nap)
         .on_blocking(compute)
         .on_message(|cx: Cx<Cancellations, State>, Cancellations()| async move {
             Ok(cx.state().cancelled.load(Ordering::SeqCst))
@@ -133,6 +125,19 @@ fn compute(job: &Job<Compute, State>, Compute(ms): Compute) -> Result<u64, Fault
     Ok(rounds)
 }
 
+async fn grow(_: Cx<Grow, State>, Grow(mut bytes, more): Grow) -> Result<ByteBuf, Fault> {
+    let length = bytes.len() + more as usize;
+    bytes.resize(length, 7);
+    Ok(bytes)
+}
+
+async fn nap(cx: Cx<Nap, State>, Nap(ms): Nap) -> Result<(), Fault> {
+    let counting = CountIfDropped(Some(&cx.state().cancelled));
+    sleep(Duration::from_millis(ms)).await;
+    counting.done();
+    Ok(())
+}
+
 /// Takes its time, and tells the parent when it is done, if the computation was of an odd length.
 fn clean_up(job: &Job<Compute, State>, ms: u64) {
     if ms % 2 == 1 {
@@ -207,16 +212,18 @@ async fn act(cx: Cx<Do, State>, Do(deed): Do) -> Result<(), Denied> {
             return Err(Denied(format!("{:?}", output.status.code())));
         }
         Deed::BeParent => return Err(Denied(be_parent().await.unwrap_or_else(|error| error.to_string()))),
-        Deed::LeaveBehind { session } => {
-            let mut command = Command::new(if session { "setsid" } else { "sleep" });
-            if session {
-                command.arg("sleep");
-            }
-            let started = command.arg("60").spawn();
-            started.map_err(|error| Denied(error.to_string()))?;
-        }
+        Deed::LeaveBehind { session } => leave_behind(session).map_err(|error| Denied(error.to_string()))?,
     }
     Ok(())
+}
+
+/// Starts a process that outlives this one.
+fn leave_behind(session: bool) -> std::io::Result<()> {
+    let mut command = Command::new(if session { "setsid" } else { "sleep" });
+    if session {
+        command.arg("sleep");
+    }
+    command.arg("60").spawn().map(drop)
 }
 
 fn describe(cx: &Cx<Describe, State>) -> Description {

@@ -70,20 +70,24 @@ pub async fn bearer(me: Me<Parcels>) -> child::Result {
     Ok(())
 }
 
+fn tally(Tally(region, place, times): &Tally) -> u64 {
+    let atomic = &region[*place as usize];
+    for _ in 0..*times {
+        atomic.fetch_add(1, Ordering::Relaxed);
+    }
+    atomic.load(Ordering::Relaxed)
+}
+
+fn lay(count: u64) -> std::io::Result<Region<AtomicU32>> {
+    let region = Region::<AtomicU32>::new(count as usize)?;
+    region.store(0, &(0..count as u32).collect::<Vec<_>>());
+    Ok(region)
+}
+
 fn with_handles(serve: child::Serve<Parcels, State>) -> child::Serve<Parcels, State> {
     serve
-        .on_blocking(|_, Tally(region, place, times)| {
-            let atomic = &region[place as usize];
-            for _ in 0..times {
-                atomic.fetch_add(1, Ordering::Relaxed);
-            }
-            Ok(atomic.load(Ordering::Relaxed))
-        })
-        .on_message(|_, Lay(count)| async move {
-            let region = Region::<AtomicU32>::new(count as usize)?;
-            region.store(0, &(0..count as u32).collect::<Vec<_>>());
-            Ok(region)
-        })
+        .on_blocking(|_, task| Ok(tally(&task)))
+        .on_message(|_, Lay(count)| async move { Ok(lay(count)?) })
         .on_message(|_, Read(file)| async move { Ok(text(&file)?) })
         .on_message(|_, ReadAll(files)| async move { Ok(texts(&files)?) })
         .on_message(|_, Pass(thing)| async move {

@@ -17,7 +17,8 @@ const OWN_MEMORY: usize = 256 * 1024;
 /// Builds a [`Blob`] in place: in memory that is sealed when it is finished, so that it can be sent any number of times,
 /// to any number of processes, without a copy, and nobody can change it any more.
 ///
-/// A short one is built in ordinary memory, as is any where the system has no sealed memory. Each finished blob of 256
+/// A short one is built in ordinary memory, as is any where there is no sealed memory to be had, for want of a
+/// descriptor say. Each finished blob of 256
 /// KiB or more takes a descriptor in every process that holds it.
 ///
 /// ```
@@ -41,15 +42,15 @@ const OWN_MEMORY: usize = 256 * 1024;
 pub struct BlobBuilder(Building);
 
 enum Building {
-    /// Ordinary memory.
-    Heap(Vec<u8>),
+    /// Ordinary memory, for good if there is no other.
+    Heap { bytes: Vec<u8>, stays: bool },
     /// Memory of its own.
     Own(Draft),
 }
 
 impl Default for Building {
     fn default() -> Self {
-        Self::Heap(Vec::new())
+        Self::Heap { bytes: Vec::new(), stays: false }
     }
 }
 
@@ -74,14 +75,14 @@ impl BlobBuilder {
         if length >= OWN_MEMORY {
             match Draft::new(length) {
                 Ok(draft) => return Ok(Self(Building::Own(draft))),
-                Err(error) if is_available(&error) => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::OutOfMemory => return Err(error),
                 Err(_) => {}
             }
         }
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(length).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
         bytes.resize(length, 0);
-        Ok(Self(Building::Heap(bytes)))
+        Ok(Self(Building::Heap { bytes, stays: length >= OWN_MEMORY }))
     }
 
     /// Its length so far, in bytes.
@@ -102,7 +103,7 @@ impl BlobBuilder {
     /// The memory cannot be sealed, for want of a descriptor say.
     pub fn finish(self) -> io::Result<Blob> {
         match self.0 {
-            Building::Heap(bytes) => Ok(Blob::from(bytes)),
+            Building::Heap { bytes, .. } => Ok(Blob::from(bytes)),
             Building::Own(draft) => {
                 let frozen = Arc::new(draft.freeze()?);
                 let bytes = Bytes::from_owner(Shared(Arc::clone(&frozen)));
@@ -119,11 +120,6 @@ impl BlobBuilder {
     }
 }
 
-/// False if the system has no such memory at all, in a sandbox say.
-fn is_available(error: &io::Error) -> bool {
-    !matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
-}
-
 struct Shared(Arc<Frozen>);
 
 impl AsRef<[u8]> for Shared {
@@ -135,7 +131,7 @@ impl AsRef<[u8]> for Shared {
 impl AsRef<[u8]> for BlobBuilder {
     fn as_ref(&self) -> &[u8] {
         match &self.0 {
-            Building::Heap(bytes) => bytes,
+            Building::Heap { bytes, .. } => bytes,
             Building::Own(draft) => draft.as_ref(),
         }
     }
@@ -144,7 +140,7 @@ impl AsRef<[u8]> for BlobBuilder {
 impl AsMut<[u8]> for BlobBuilder {
     fn as_mut(&mut self) -> &mut [u8] {
         match &mut self.0 {
-            Building::Heap(bytes) => bytes,
+            Building::Heap { bytes, .. } => bytes,
             Building::Own(draft) => draft.as_mut(),
         }
     }
@@ -153,12 +149,13 @@ impl AsMut<[u8]> for BlobBuilder {
 impl Write for BlobBuilder {
     fn write(&mut self, new: &[u8]) -> io::Result<usize> {
         let length = self.len() + new.len();
-        if let Building::Heap(bytes) = &mut self.0 {
-            let moved = if length >= OWN_MEMORY { Some(Self::settle(bytes, length)) } else { None };
+        if let Building::Heap { bytes, stays } = &mut self.0 {
+            let moved = if length >= OWN_MEMORY && !*stays { Some(Self::settle(bytes, length)) } else { None };
             match moved {
                 Some(Ok(draft)) => self.0 = Building::Own(draft),
-                Some(Err(error)) if is_available(&error) => return Err(error),
-                _ => {
+                Some(Err(error)) if error.kind() == io::ErrorKind::OutOfMemory => return Err(error),
+                refused => {
+                    *stays |= refused.is_some();
                     bytes.extend_from_slice(new);
                     return Ok(new.len());
                 }

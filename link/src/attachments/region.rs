@@ -125,9 +125,8 @@ impl<'de, A: Atom> Deserialize<'de> for Region<A> {
         let (count, size, handle) = <(u64, u8, Handle<Memory>)>::deserialize(deserializer)?;
         if usize::from(size) != size_of::<A>() {
             let (name, expected) = (A::NAME, size_of::<A>());
-            return Err(D::Error::custom(format!(
-                "a region of {size}-byte atomics, in place of `{name}` of {expected}"
-            )));
+            let reason = format!("a region of {size}-byte atomics, in place of `{name}` of {expected}");
+            return Err(cannot_unpack(reason));
         }
         let count = usize::try_from(count).map_err(refused)?;
         let memory = handle.into_inner();

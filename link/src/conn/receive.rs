@@ -115,24 +115,24 @@ impl Conn {
                 lock(&self.state).session.received(payload.len() as u64)?;
                 Ok(Received::Message { message: header.message, payload: self.arrived(&header, payload, passed)? })
             }
-            Kind::Credit if header.call != CallId::NONE => {
-                let mut state = lock(&self.state);
-                if let Some(job) = state.session.item_credited(header.call, Grant::decode(&payload)?)? {
-                    job.turns.wake_first();
-                }
-                Ok(Received::Handled)
-            }
-            Kind::Credit => {
-                let mut state = lock(&self.state);
-                state.session.credited(Grant::decode(&payload)?)?;
-                state.senders.wake_first();
-                Ok(Received::Handled)
-            }
+            Kind::Credit => self.credited(header.call, Grant::decode(&payload)?),
             Kind::Region => self.borrowing.region(&header, &payload, passed).map(|()| Received::Handled),
             Kind::Retired => self.borrowing.retired(&payload).map(|()| Received::Handled),
             Kind::Returned => Ok(self.lending.returned(Returned::decode(&payload)?).map(|()| Received::Handled)?),
             _ => Self::told(&header, payload),
         }
+    }
+
+    /// For items of a call, or for one-way messages.
+    fn credited(&self, call: CallId, grant: Grant) -> Result<Received, Misbehaviour> {
+        let mut state = lock(&self.state);
+        if call == CallId::NONE {
+            state.session.credited(grant)?;
+            state.senders.wake_first();
+        } else if let Some(job) = state.session.item_credited(call, grant)? {
+            job.turns.wake_first();
+        }
+        Ok(Received::Handled)
     }
 
     fn arrived(&self, header: &Header, payload: Bytes, passed: Passed) -> Result<Arrived, Misbehaviour> {

@@ -259,16 +259,11 @@ impl Driver {
         self.writing = Some(Box::pin(async move { writer.write().await }));
         self.link.open(Arc::clone(&conn));
         let max = hello.limits.max_message;
-        let init = Init {
-            limits: starting.ours,
-            version: starting.expected.version,
-            name: self.shared.name.to_string(),
-            value: Vec::new(),
-            welcomed: self.handlers.welcomed(),
-        };
         let mut payload = std::mem::take(&mut starting.init);
         let bytes = payload.len();
-        payload.wrap(|value| Init { value, ..init }.encode());
+        let (limits, version) = (starting.ours, starting.expected.version);
+        let (name, welcomed) = (self.shared.name.to_string(), self.handlers.welcomed());
+        payload.wrap(|value| Init { limits, version, name, value, welcomed }.encode());
         let failure = match starting.expected.check(hello) {
             // The board takes an entry of its own.
             Ok(()) if payload.len() + ENTRY_LEN <= max as usize => None,
