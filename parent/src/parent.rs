@@ -163,9 +163,6 @@ impl Parent {
         settings: Settings,
         init: Packed,
     ) -> Result<Arc<Shared>, StartError> {
-        if let Some(role) = waiting_role() {
-            return Err(StartError::Unclaimed { role });
-        }
         let reservation = self.reserve(&name)?;
         let Settings { program, launch, patience, limits, handlers, shared_memory, trust, wrap, .. } = settings;
         let joined = match resolve(&name, program)? {
@@ -195,10 +192,15 @@ impl Parent {
         let result = started.await;
         unless_started.disarm();
         // The task ends without a word only if the runtime is being shut down.
-        result.unwrap_or_else(|_| Err(StartError::ShuttingDown { child: shared.name.clone() })).map(|()| shared)
+        result.unwrap_or_else(|_| Err(StartError::ShuttingDown { child: shared.name.clone() }))?;
+        Ok(shared)
     }
 
+    /// Reserves a name, unless this process is itself about to become a child.
     fn reserve(&self, name: &ChildName) -> Result<Reservation, StartError> {
+        if let Some(role) = waiting_role() {
+            return Err(StartError::Unclaimed { role });
+        }
         let mut family = lock(&self.registry.0);
         if family.closing {
             return Err(StartError::ShuttingDown { child: name.clone() });
