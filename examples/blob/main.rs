@@ -1,6 +1,7 @@
 //! Large blobs from a parent to its child and back: how fast each way is, and how often the bytes are copied.
 //!
-//! The parent builds pieces, and the child checks each of them; then the child builds pieces, and the parent checks them.
+//! The parent builds pieces, and the child checks each of them; then the child builds pieces, and the parent checks
+//! them.
 //! The same is done in each way a blob can travel, and a table compares them.
 //!
 //! ```text

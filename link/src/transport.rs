@@ -54,7 +54,8 @@ pub enum Lost {
 /// Reading and writing are independent: one task may poll both, or two tasks one each. Each direction remembers the
 /// waker of its last poll only.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Reads as much as there is and as there is room for. `Ok(0)` is the end. One read brings descriptors that were sent with one write only, and ends with the bytes of that write.
+    /// Reads as much as there is and as there is room for. `Ok(0)` is the end. One read brings descriptors that were
+    /// sent with one write only, and ends with the bytes of that write.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if nothing is there; then

@@ -245,10 +245,16 @@ impl<P: Protocol, I> ChildSpec<P, I> {
     /// Has the parent read large [`Blob`](kinfolk_protocol::Blob)s where the child put them, in memory both share,
     /// instead of copying each once.
     ///
-    /// A child that writes to a blob after it has sent it changes it under the parent's eyes, which is undefined
-    /// behaviour in Rust: only for programs of your own that do not run foreign code. Blobs that the child built with
-    /// `BlobBuilder` can be changed by nobody and are never copied. Default: not trusted. A child always trusts its
-    /// parent.
+    /// Blobs that the child built with `BlobBuilder` can be changed by nobody and are never copied. Default: not
+    /// trusted. A child always trusts its parent.
+    ///
+    /// # What the caller vouches for
+    /// The child's program does not write to a blob's memory after it has sent it. That would change bytes behind a
+    /// `&[u8]` of the parent's, which is undefined behaviour in Rust. It is true of every program that uses kinfolk and
+    /// runs no foreign code: say it of programs of your own only.
+    ///
+    /// This is not `unsafe`, because the undefined behaviour would be another process's doing, as with any memory that
+    /// is shared with it: no code of this program can break the promise, and the type system cannot see the other one.
     pub fn trusted(mut self) -> Self {
         self.settings.trust = Trust::Trusted;
         self

@@ -1,7 +1,9 @@
 //! The pure half of kinfolk: what a parent and its children say to each other, and the rules they both follow.
 //!
-//! Nothing here knows a descriptor, a clock or a runtime. A *protocol crate*, the one a parent and its child programs
-//! share, needs only this: a [`Protocol`] tag and one [`Message`] impl per message type.
+//! Nothing here does I/O, reads a clock or needs a runtime. A [`Handle`] alone makes system calls: it duplicates its
+//! descriptor when it is encoded, and tokio's types in it (feature `tokio`) need a runtime to be decoded in. A
+//! *protocol crate*, the one a parent and its child programs share, needs only this: a [`Protocol`] tag and one
+//! [`Message`] impl per message type.
 //!
 #![cfg_attr(feature = "bincode", doc = "```")]
 #![cfg_attr(not(feature = "bincode"), doc = "```ignore")]

@@ -4,15 +4,14 @@ use thiserror::Error;
 
 /// What one side accepts from the other; each announces its own in the handshake and the other keeps to it.
 ///
-/// Together they bound every queue between a parent and a child, in items and in bytes: whoever would send more waits
+/// Together they bound every queue between two sides, in items and in bytes: whoever would send more waits
 /// (`send`, `request`) or gets its message back (`try_send`). A peer that sends more all the same has broken the
 /// protocol, and its link ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// The longest message, in bytes. Too low: large ones are refused where they are sent. Too high: a message may
-    /// claim
-    /// that much memory here, and up to 16 may be under way at once. Default: 128 MiB.
+    /// claim that much memory here, and up to 16 may be under way at once. Default: 128 MiB.
     pub max_message: u32,
     /// Calls that may wait for an answer at once. Too low: callers queue. Too high: a stuck peer holds memory.
     /// Default: 1,024.
@@ -22,9 +21,8 @@ pub struct Limits {
     pub window: u32,
     /// Bytes that the payloads of those calls may hold together, of those up to 8 KiB and of longer ones each, so that
     /// large calls do not hold up small ones; and those of the one-way messages likewise. The last one let in may
-    /// exceed
-    /// it, or a message longer than the window could never be sent. Too low: large messages go one by one. Too high: a
-    /// stuck peer holds memory. Default: 16 MiB.
+    /// exceed it, or a message longer than the window could never be sent. Too low: large messages go one by one. Too
+    /// high: a stuck peer holds memory. Default: 16 MiB.
     pub window_bytes: u64,
     /// Progress values, or items of a stream, that one call may have on their way or waiting for the caller. Too low:
     /// a handler waits for every hand-over. Too high: a slow caller holds memory. Default: 64.
@@ -120,7 +118,8 @@ impl Limits {
     /// Checks that work is possible within them.
     ///
     /// # Errors
-    /// [`LimitsError`] if `max_message` is below 64 KiB or one of the others is 0: nothing could ever be sent.
+    /// [`LimitsError`] if `max_message` is below 64 KiB, or one of the others but `blob_bytes` is 0: nothing could ever
+    /// be sent.
     pub const fn check(&self) -> Result<(), LimitsError> {
         if self.max_message < LEAST_MESSAGE {
             return Err(LimitsError {

@@ -22,8 +22,8 @@ pub struct Port<D> {
 }
 
 impl<D: Direction> Port<D> {
-    /// The end of a link whose other end is a `Port` of the other direction: what a port was before it was handed on
-    /// in another way than as a part of a message. Both ends are compared when they are opened.
+    /// Turns a socket from [`into_stream`](Self::into_stream) back into a port. Its direction is to be that of the port
+    /// it was: both ends are compared when they are opened.
     #[must_use]
     pub fn from_stream(stream: UnixStream) -> Self {
         Self { stream: Handle::new(stream), direction: PhantomData }

@@ -8,7 +8,7 @@ use super::returned::Condition;
 const KEPT: u64 = 128 << 20;
 /// No region is shorter, in bytes: it serves more blobs than the first.
 const LEAST: u64 = 64 * 1024;
-/// A region that is so many times as long as a blob is left to longer ones.
+/// A region that is more than so many times as long as a blob, and as [`LEAST`], is left to longer ones.
 const SLACK: u64 = 4;
 
 /// The regions of one direction of a link. `M` is their memory.
@@ -44,7 +44,8 @@ pub(super) enum Choice<M> {
     New { region: u32, length: u64, retired: Option<u32> },
 }
 
-/// The length of a region for a blob: a quarter longer at most, so that one a little longer finds room in it.
+/// The length of a region for a blob: at most a quarter longer, or [`LEAST`], so that one a little longer finds room in
+/// it.
 fn length_for(bytes: u64) -> u64 {
     let step = (bytes.next_power_of_two() / 8).max(LEAST);
     bytes.max(1).next_multiple_of(step)

@@ -150,7 +150,7 @@ impl Borrowing {
 
     /// The peer lends no more from a region. What it has lent stays.
     pub(crate) fn retired(&self, payload: &[u8]) -> Result<(), Misbehaviour> {
-        let loan = number(payload)?;
+        let loan = number("Retired", payload)?;
         match lock(&self.state).regions.remove(&loan) {
             Some(_) => Ok(()),
             None => Err(BrokenLoan::Region { loan }.into()),

@@ -14,8 +14,8 @@ use crate::sys::{Draft, Frozen};
 /// per page.
 const OWN_MEMORY: usize = 256 * 1024;
 
-/// Builds a [`Blob`] in place: in memory that is sealed when it is finished, so that it can be sent any number of times,
-/// to any number of processes, without a copy, and nobody can change it any more.
+/// Builds a [`Blob`] in place: in memory that is sealed when it is finished, so that it can be sent any number of
+/// times, to any number of processes, without a copy, and nobody can change it any more.
 ///
 /// A short one is built in ordinary memory, as is any where there is no sealed memory to be had, for want of a
 /// descriptor say. Each finished blob of 256
@@ -91,7 +91,7 @@ impl BlobBuilder {
         self.as_ref().len()
     }
 
-    /// True if nothing was written.
+    /// True if its length is 0.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

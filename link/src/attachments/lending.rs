@@ -61,7 +61,8 @@ impl Lending {
         Ok(())
     }
 
-    /// The link has ended, and the peer reads no more: what it was lent is freed, however long handles on the link live.
+    /// The link has ended, and the peer reads no more: what it was lent is freed, however long handles on the link
+    /// live.
     pub(crate) fn end(&self) {
         lock(&self.state).arena.end();
     }

@@ -15,9 +15,11 @@ use crate::sys::{Atom, Words};
 /// A fixed number of atomic integers that this process and those it sends the region to read and write at the same
 /// time: counters, flags, a ring of their own making. What Node.js calls a `SharedArrayBuffer`.
 ///
-/// It travels in any message, over links that carry descriptors, and dereferences to a slice of atomics. All are zero at
-/// first. Whoever has it may set any of them to anything at any moment; nobody can make an access fail. It takes a
-/// descriptor and its memory until the last process has dropped it.
+/// It travels in any message, over links that carry descriptors, and dereferences to a slice of atomics. All are zero
+/// at first. Whoever has it may set any of them to anything at any moment; nobody can make an access fail, short of a
+/// machine without memory. It takes a descriptor and its memory until the last process has dropped it.
+///
+/// How many atomics a received region has is its sender's word: look at `len()` before you index.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};

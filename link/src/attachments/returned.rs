@@ -26,7 +26,7 @@ impl Returned {
     }
 
     pub(crate) fn decode(payload: &[u8]) -> Result<Self, WireError> {
-        let loan = number(payload)?;
+        let loan = number("Returned", payload)?;
         let condition = match payload.get(4) {
             None | Some(0) => Condition::Good,
             Some(1) => Condition::Lost,
@@ -38,11 +38,11 @@ impl Returned {
     }
 }
 
-/// The number a payload begins with. What else follows is left to later versions.
-pub(super) fn number(payload: &[u8]) -> Result<u32, WireError> {
+/// The number the payload of `frame` begins with. What else follows is left to later versions.
+pub(super) fn number(frame: &'static str, payload: &[u8]) -> Result<u32, WireError> {
     match payload.first_chunk() {
         Some(bytes) => Ok(u32::from_le_bytes(*bytes)),
-        None => Err(WireError::Truncated { frame: "Returned", field: "loan" }),
+        None => Err(WireError::Truncated { frame, field: "loan" }),
     }
 }
 

@@ -22,8 +22,7 @@
 //! #     type Contract = Call<u64>;
 //! #     const NAME: &'static str = "Add";
 //! # }
-//! use kinfolk_link::port::{self, Closed, Peering};
-//!
+//! # use kinfolk_link::port::{self, Closed, Peering};
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (asks, answers) = port::pair::<Sums>()?;
@@ -83,7 +82,8 @@ pub type Pair<P> = (Port<ToChild<P>>, Port<ToParent<P>>);
 /// #     type Init = ();
 /// #     type Codec = Bincode;
 /// # }
-/// let (decoder, renderer) = kinfolk_link::port::pair::<Frames>()?;
+/// # use kinfolk_link::port;
+/// let (decoder, renderer) = port::pair::<Frames>()?;
 /// assert_eq!(format!("{decoder:?} {renderer:?}"), "Port<ToChild<frames>> Port<ToParent<frames>>");
 /// # Ok::<(), std::io::Error>(())
 /// ```

@@ -132,7 +132,8 @@ impl<D: Direction> PeerHandle<D> {
         self.shared.conn.is_open()
     }
 
-    /// Waits until the link has ended and every one-way message that came over it has been handled. How it ended.
+    /// Waits until the link has ended and every one-way message that came over it has been handled. Returns how it
+    /// ended.
     ///
     /// A handler of one-way messages that waits for this waits for itself.
     ///
@@ -150,8 +151,8 @@ impl<D: Direction> PeerHandle<D> {
     /// Closes this end, also if there are further handles, and waits until that is done: nothing new is let in; what
     /// has been accepted is written, the calls and messages of the other end that are being handled are finished, and
     /// the other end has read it all. That takes [`grace`](super::Peering::grace) at most; then the link is cut. Calls
-    /// of this end that have no answer by then end as `Disconnected`: await first what is still wanted. How the link
-    /// ended.
+    /// of this end that have no answer by then end as `Disconnected`: await first what is still wanted. Returns
+    /// how the link ended.
     ///
     /// A handler that waits for this waits for itself, until the grace is over.
     ///

@@ -107,8 +107,15 @@ impl<D: Direction> Peering<D> {
     }
 
     /// Has this end read large blobs where the other end put them, in memory both share, instead of copying each once.
-    /// An end that writes to a blob after it has sent it changes it under this one's eyes, which is undefined behaviour
-    /// in Rust: only for programs of your own that do not run foreign code. Default: not trusted.
+    /// Default: not trusted.
+    ///
+    /// # What the caller vouches for
+    /// The program at the other end does not write to a blob's memory after it has sent it. That would change bytes
+    /// behind a `&[u8]` of this end's, which is undefined behaviour in Rust. It is true of every program that uses
+    /// kinfolk and runs no foreign code: say it of programs of your own only.
+    ///
+    /// This is not `unsafe`, because the undefined behaviour would be another process's doing, as with any memory that
+    /// is shared with it: no code of this program can break the promise, and the type system cannot see the other one.
     pub fn trusted(mut self) -> Self {
         self.trust = Trust::Trusted;
         self

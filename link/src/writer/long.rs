@@ -1,5 +1,6 @@
 //! Long payloads: each leaves behind whatever short frames wait, one payload after another has its turn, and those too
-//! long for one frame leave in chunks, so that neither a short frame nor another long one waits for more than two chunks.
+//! long for one frame leave in chunks, so that neither a short frame nor another long one waits for more than two
+//! chunks.
 
 use std::collections::VecDeque;
 

@@ -12,7 +12,8 @@ use super::long::{Chunk, Follower, GivenUp, Longs, Order};
 use crate::attachments::Packed;
 use crate::transport::Transport;
 
-/// So much of long payloads leaves in one system call, two chunks: more is cheaper for them, and short frames wait for it.
+/// So much of long payloads leaves in one system call, two chunks: more is cheaper for them, and short frames wait for
+/// it.
 const LONG_BATCH: usize = 2 * WHOLE as usize;
 
 /// Short frames in the order they were pushed, and long ones in chunks behind them. One flusher at a time takes buffers
@@ -233,8 +234,8 @@ impl Queue {
         Some(batch)
     }
 
-    /// As much of the long payloads as fits one system call. What was put back of an earlier batch counts. Short frames that
-    /// waited for one of them come first: they may belong before the next.
+    /// As much of the long payloads as fits one system call. What was put back of an earlier batch counts. Short frames
+    /// that waited for one of them come first: they may belong before the next.
     fn append_long(&mut self, buffers: &mut VecDeque<Piece>) {
         let mut bytes: usize = buffers.iter().filter_map(Piece::long).sum();
         let room = |bytes, count| bytes < LONG_BATCH && count < BATCH + LONGS;

@@ -13,9 +13,10 @@ use super::{Arrival, scope};
 
 /// Bytes inside a message, at any place in it, which travel without being copied more often than they must.
 ///
-/// Up to 8 KiB they are part of the message. Longer ones are lent in shared memory where the link carries descriptors
-/// and the receiver has room for them ([`Limits::blob_bytes`](crate::Limits::blob_bytes)); otherwise they leave straight
-/// from where they are and arrive in the buffer the receiver reads into. `docs/attachments.md` has the details.
+/// Up to 8 KiB they are part of the message. From 32 KiB on they are lent in shared memory, where the link carries
+/// descriptors and the receiver has room for them ([`Limits::blob_bytes`](crate::Limits::blob_bytes)). Between the two,
+/// and where that is not so, they leave straight from where they are and arrive in the buffer the receiver reads into.
+/// `docs/attachments.md` has the details.
 ///
 /// A clone shares the bytes. Whoever receives a blob may keep it for as long as it likes, also after its sender has
 /// ended; the memory is given back when the last clone is dropped.
@@ -23,8 +24,7 @@ use super::{Arrival, scope};
 /// Outside kinfolk's messages, say in a file or a test, a blob is serialized as plain bytes.
 ///
 /// ```
-/// use kinfolk_protocol::Blob;
-///
+/// # use kinfolk_protocol::Blob;
 /// let blob = Blob::from(vec![7; 1 << 20]);
 /// assert_eq!(blob.len(), 1 << 20);
 /// assert_eq!(blob[..3], [7, 7, 7]);
@@ -45,7 +45,8 @@ impl Blob {
         Self { bytes: Bytes::from_static(bytes), origin: None }
     }
 
-    /// The same bytes, shared.
+    /// The same bytes, shared. A blob that is made of them again travels as one in ordinary memory: what was built by
+    /// `BlobBuilder`, or received as such, is no longer known to be unchangeable. Clone the blob to keep that.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         self.bytes.clone()
@@ -120,6 +121,7 @@ impl From<String> for Blob {
 }
 
 impl From<Blob> for Bytes {
+    /// The same bytes; as with [`Blob::to_bytes`], that they were sealed is lost.
     fn from(blob: Blob) -> Self {
         blob.bytes
     }

@@ -105,15 +105,17 @@ transfer! {
 
 /// An open file or socket inside a message, at any place in it.
 ///
-/// The receiver gets a descriptor of its own for the same file or socket: both ends are open until both are closed.
-/// A message takes at most [`MAX_ATTACHMENTS`](super::MAX_ATTACHMENTS) handles and large blobs along. A handle travels
-/// over links that carry descriptors, which are all but those in memory; elsewhere, and outside kinfolk's messages, it
-/// cannot be serialized.
+/// The receiver gets a descriptor of its own for the same file or socket: it stays open until every duplicate is
+/// closed. A message takes at most [`MAX_ATTACHMENTS`](super::MAX_ATTACHMENTS) handles and large blobs along. A handle
+/// travels over links that carry descriptors, which are all but those in memory; elsewhere, and outside kinfolk's
+/// messages, it cannot be serialized.
 ///
-/// Besides the types of `std` there are tokio's, with the feature `tokio`, which `parent` and `child` switch on.
+/// Besides the types of `std` there are tokio's, with the feature `tokio`, which `parent` and `child` switch on. A
+/// socket of tokio's must be decoded in a runtime: outside of one that is an error, and in one without its I/O driver
+/// tokio panics.
 ///
 /// ```
-/// use kinfolk_protocol::Handle;
+/// # use kinfolk_protocol::Handle;
 /// use serde::{Deserialize, Serialize};
 /// use std::net::TcpStream;
 ///

@@ -147,8 +147,8 @@ pub(super) fn cannot_pack<E: serde::ser::Error>(reason: String) -> E {
     error
 }
 
-/// The error of a value that did not come as it should, for types that travel by way of a [`Handle`](super::Handle): not
-/// every codec's error keeps its words.
+/// The error of a value that did not come as it should, for types that travel by way of a [`Handle`](super::Handle):
+/// not every codec's error keeps its words.
 pub fn cannot_unpack<E: serde::de::Error>(reason: String) -> E {
     let error = E::custom(&reason);
     if is_unpacking() {

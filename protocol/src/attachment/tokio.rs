@@ -23,7 +23,8 @@ macro_rules! transfer {
             }
 
             fn receive(descriptor: OwnedFd) -> io::Result<Self> {
-                // Outside a runtime `from_std` panics.
+                // Outside a runtime `from_std` panics. So it does in one without its I/O driver, which cannot be asked
+                // for.
                 Handle::try_current().map_err(io::Error::other)?;
                 let inner = <$std>::from(descriptor);
                 inner.set_nonblocking(true)?;
