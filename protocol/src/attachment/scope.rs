@@ -27,7 +27,7 @@ thread_local! {
     static DECODING: Cell<bool> = const { Cell::new(false) };
     /// The message it is decoded from, if there is more to it than its bytes.
     static UNPACKING: Cell<Option<Box<Unpacking>>> = const { Cell::new(None) };
-    /// Why it cannot be encoded or decoded.
+    /// Why it cannot be encoded or decoded. A value that tries one way after another may get over it.
     static REFUSED: Cell<Option<String>> = const { Cell::new(None) };
 }
 
@@ -97,6 +97,7 @@ pub fn pack<C: Codec, T: Serialize>(
     let _packed = if PACKING.get() { Some(Outer::replace(&PACKED, Vec::new())) } else { None };
     let _packing = Outer::replace(&PACKING, false);
     let _spoilt = Spoilt;
+    REFUSED.set(None);
     C::encode(value, out).map_err(in_our_words)?;
     if !PACKING.get() {
         return Ok(Vec::new());
@@ -114,6 +115,7 @@ pub fn pack<C: Codec, T: Serialize>(
 /// [`CodecError`] if it stands for no `T`, or if something that came along is not used.
 pub fn unpack<C: Codec, T: DeserializeOwned>(message: &Bytes, cargo: Vec<Arrival>) -> Result<T, CodecError> {
     let _decoding = Outer::replace(&DECODING, true);
+    REFUSED.set(None);
     if cargo.is_empty() && message.len() < WORTH_SHARING {
         let _none = Outer::replace(&UNPACKING, None);
         return C::decode::<T>(message).map_err(in_our_words);

@@ -218,6 +218,23 @@ fn what_could_not_be_encoded_leaves_nothing_behind() {
     assert_eq!(packed(Anything, &blobs[..3].to_vec()).unwrap().1.len(), 3);
 }
 
+/// A value that makes do without its blob.
+struct Frugal;
+
+impl<'de> Deserialize<'de> for Frugal {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Blob::deserialize(deserializer).map_or(Self, |_| Self))
+    }
+}
+
+#[test]
+fn an_error_that_a_value_got_over_is_not_told_of_the_next() {
+    let lost = || vec![Arrival::Lost("no room")];
+    assert!(unpack::<Bincode, Frugal>(&Bytes::from_static(&[1, 0]), lost()).is_ok());
+    let error = unpack::<Bincode, u8>(&Bytes::new(), Vec::new()).unwrap_err();
+    assert!(!reason(error).contains("no room"));
+}
+
 #[test]
 fn a_panic_leaves_no_table_behind() {
     assert!(std::panic::catch_unwind(|| packed(Anything, &Panicking).is_ok()).is_err());
