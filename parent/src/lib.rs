@@ -8,6 +8,8 @@
 // Modules import only from those listed below them.
 mod parent;
 
+mod registry;
+
 mod attach;
 mod driver;
 

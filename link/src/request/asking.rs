@@ -18,7 +18,10 @@ use crate::trace::CallSpan;
 /// A call and everything that can end it.
 pub(super) struct Asking<M: Message, C: Caller> {
     caller: C,
-    stage: Stage<M>,
+    /// Until it is encoded, or for as long as whoever asks may want it back.
+    message: Option<M>,
+    kept: bool,
+    stage: Stage,
     manner: Manner,
     limit: Option<Duration>,
     mode: CancelMode,
@@ -27,8 +30,8 @@ pub(super) struct Asking<M: Message, C: Caller> {
     token: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
-enum Stage<M> {
-    New(M),
+enum Stage {
+    New,
     Calling(Calling),
     Done,
 }
@@ -58,7 +61,9 @@ impl<M: Message, C: Caller> Asking<M, C> {
         let manner = Manner { name: M::NAME, cause: caller.cause(), ..Manner::default() };
         Self {
             caller,
-            stage: Stage::New(message),
+            message: Some(message),
+            kept: false,
+            stage: Stage::New,
             manner,
             limit: None,
             mode: CancelMode::default(),
@@ -90,10 +95,20 @@ impl<M: Message, C: Caller> Asking<M, C> {
         self
     }
 
+    pub(super) fn keep_message(&mut self) {
+        self.kept = true;
+    }
+
+    /// Gives the call up, unless it is over.
+    pub(super) fn take_message(&mut self) -> Option<M> {
+        self.give_up();
+        self.message.take()
+    }
+
     /// Ready if the call need not be made at all: its token was cancelled before.
     fn poll_unwanted(&mut self, cx: &mut Context<'_>) -> Poll<Ended<M>> {
         match (&self.stage, &mut self.token) {
-            (Stage::New(_), Some(token)) => {
+            (Stage::New, Some(token)) => {
                 ready!(token.as_mut().poll(cx));
                 Poll::Ready(End::Cancelled { delivery: Delivery::NotSent })
             }
@@ -175,10 +190,8 @@ impl<M: Message, C: Caller> Asking<M, C> {
 
     /// Encodes the message, unless the peer would not take it anyway.
     fn start(&mut self) -> Result<(), Ended<M>> {
-        let Stage::New(_) = &self.stage else { return Ok(()) };
-        let Stage::New(message) = std::mem::replace(&mut self.stage, Stage::Done) else {
-            unreachable!("looked at above");
-        };
+        let Stage::New = &self.stage else { return Ok(()) };
+        self.stage = Stage::Done;
         self.inherit();
         if self.limit.is_some_and(|limit| limit.is_zero()) {
             return Err(End::Deadline { after: Duration::ZERO, delivery: Delivery::NotSent });
@@ -191,7 +204,11 @@ impl<M: Message, C: Caller> Asking<M, C> {
         }
         self.span = CallSpan::new(M::NAME, conn.peer());
         self.manner.trace = self.span.trace(self.manner.trace.take());
-        let payload = encoded(conn, &self.manner, &message)?;
+        let message = self.message.as_ref().expect("it is taken back only once the call is over");
+        let payload = encoded(conn, &self.manner, message)?;
+        if !self.kept {
+            self.message = None;
+        }
         self.stage = Stage::Calling(conn.call(MessageId::of(M::NAME), payload, self.manner.clone()));
         Ok(())
     }

@@ -150,6 +150,12 @@ impl<'a, M: Message, C: Caller> Request<'a, M, C> {
         self
     }
 
+    /// Keeps the message beyond its encoding, for [`Pending::take_message`].
+    pub fn keep_message(mut self) -> Self {
+        self.asking.keep_message();
+        self
+    }
+
     /// Calls `f` with each progress value, in order, all of them before the reply. It runs on the task that polls this
     /// call, and may borrow what lives there. A slow one holds up its own call's handler alone, which waits once
     /// [`Limits::items`](kinfolk_protocol::Limits::items) wait. Without it progress is dropped as it comes.

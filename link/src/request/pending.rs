@@ -29,6 +29,12 @@ impl<'a, M: Message, C: Caller> Pending<'a, M, C> {
     pub(super) fn new(asking: Asking<M, C>, progress: Option<Box<dyn FnMut(Progress<M>) + Send + 'a>>) -> Self {
         Self { asking, progress }
     }
+
+    /// The message, to ask somebody else: if it was [kept](super::Request::keep_message), or the call ended before it
+    /// was encoded. A call that is not over is given up.
+    pub fn take_message(&mut self) -> Option<M> {
+        self.asking.take_message()
+    }
 }
 
 impl<M: Message, C: Caller> Future for Pending<'_, M, C> {

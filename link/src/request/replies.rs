@@ -54,6 +54,17 @@ impl<M: Message, C: Caller> Replies<M, C> {
         self
     }
 
+    /// Keeps the message beyond its encoding, for [`take_message`](Self::take_message).
+    pub fn keep_message(mut self) -> Self {
+        self.asking.keep_message();
+        self
+    }
+
+    /// The message, to ask somebody else: see [`Pending::take_message`](super::Pending::take_message).
+    pub fn take_message(&mut self) -> Option<M> {
+        self.asking.take_message()
+    }
+
     /// See [`Request::tag`](super::Request::tag).
     pub fn tag(mut self, tag: u64) -> Self {
         self.asking.tag(tag);
