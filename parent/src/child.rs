@@ -167,6 +167,20 @@ impl<P: Protocol> Child<P> {
         self.shared.until_ended().await
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// How many handlers may be at work there for calls that were given up by force.
+    pub(crate) fn owed(&self) -> usize {
+        self.shared.owed()
+    }
+
+    /// How many calls had begun there when its link ended.
+    pub(crate) fn begun_at_end(&self) -> usize {
+        self.conn().begun_at_end()
+    }
+
     fn conn(&self) -> &Arc<Conn> {
         self.shared.conn.get().expect("a handle is given out only once the child has said hello")
     }

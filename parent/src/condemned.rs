@@ -27,6 +27,11 @@ impl Condemned {
         self.0.push(Sentence { call, end, postponed: false });
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The handler of `call` has ended.
     pub(crate) fn pardon(&mut self, call: CallId) {
         self.0.retain(|sentence| sentence.call != call);

@@ -8,6 +8,8 @@
 // Modules import only from those listed below them.
 mod parent;
 
+pub mod pool;
+
 mod registry;
 
 mod attach;

@@ -9,6 +9,7 @@ use kinfolk_protocol::{ChildName, Protocol};
 
 use crate::child::Child;
 use crate::error::StartError;
+use crate::pool::{PoolBuilder, Slot};
 use crate::registry::{DROP_LIMIT, Registry};
 use crate::report::ExitReport;
 use crate::shared::{ProtocolTag, Shared, Wish};
@@ -92,6 +93,18 @@ impl Parent {
         I: Initialized<P>,
     {
         self.registry.spawn(spec).await
+    }
+
+    /// A pool of children, each started by what `spec` says for its [`Slot`]: with `slot.index` in its init value or its
+    /// environment each can be told something of its own. A child's name is that of its spec with the slot's numbers,
+    /// as `sums-0.1`. See [`Pool`](crate::pool::Pool) for an example.
+    pub fn pool<P, I, F>(&self, spec: F) -> PoolBuilder<P>
+    where
+        P: Protocol,
+        I: Initialized<P> + Send + 'static,
+        F: Fn(Slot) -> ChildSpec<P, I> + Send + Sync + 'static,
+    {
+        PoolBuilder::new(self.registry.clone(), spec)
     }
 
     /// The child of this name, if there is one that is ready and speaks `P`.

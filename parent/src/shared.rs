@@ -1,6 +1,7 @@
 //! What a child's handles, its requests and its driver share.
 
 use std::any::TypeId;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
@@ -41,7 +42,6 @@ impl ProtocolTag {
     }
 }
 
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) name: ChildName,
     pub(crate) protocol: ProtocolTag,
@@ -55,10 +55,18 @@ pub(crate) struct Shared {
     pub(crate) condemned: Mutex<Condemned>,
     /// The driver is to look at them again.
     pub(crate) sentenced: Notify,
+    /// Told whenever one of them is pardoned.
+    pub(crate) on_pardon: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Set before open calls are told that they are lost.
     pub(crate) report: OnceLock<Arc<ExitReport>>,
     /// True after `Exited`.
     pub(crate) ended: watch::Sender<bool>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("name", &self.name).field("process", &self.process).finish_non_exhaustive()
+    }
 }
 
 impl Shared {
@@ -74,6 +82,7 @@ impl Shared {
             wish: watch::Sender::new(Wish::Stay),
             condemned: Mutex::default(),
             sentenced: Notify::new(),
+            on_pardon: OnceLock::new(),
             report: OnceLock::new(),
             ended: watch::Sender::new(false),
         }
@@ -114,6 +123,14 @@ impl Shared {
     pub(crate) fn pardon(&self, call: CallId) {
         lock(&self.condemned).pardon(call);
         self.sentenced.notify_one();
+        if let Some(told) = self.on_pardon.get() {
+            told();
+        }
+    }
+
+    /// How many handlers may be at work for calls that were given up by force.
+    pub(crate) fn owed(&self) -> usize {
+        lock(&self.condemned).len()
     }
 
     /// Ends the process without a runtime: the `Parent` is dropped.

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
 
 use kinfolk_protocol::{CallId, Carrier, Entry, Header, Kind};
 
@@ -72,13 +73,23 @@ impl Conn {
     /// Ends every open call of both sides: ours are lost, the handlers of the peer's are dropped.
     pub fn end_calls(&self, known: Known) {
         let closing = lock(&self.state).session.close();
-        for (call, waiter) in closing.waiters {
-            let delivery = self.delivery(call, &waiter, known);
+        let judged = |(call, waiter)| (self.delivery(call, &waiter, known), waiter);
+        let waiters: Vec<_> = closing.waiters.into_iter().map(judged).collect();
+        let begun = waiters.iter().filter(|(delivery, _)| *delivery == Delivery::Started).count();
+        // Before anybody can ask.
+        self.begun_at_end.fetch_add(begun, Ordering::Relaxed);
+        for (delivery, waiter) in waiters {
             // A caller that has stopped waiting has no use for it.
             let _ = waiter.answer.send(CallOutcome::Lost(delivery));
         }
         closing.jobs.into_iter().for_each(Job::cancel);
         self.idle.notify_waiters();
+    }
+
+    /// How many calls of ours were at work, or may have been, when the link ended.
+    #[must_use]
+    pub fn begun_at_end(&self) -> usize {
+        self.begun_at_end.load(Ordering::Relaxed)
     }
 
     /// How far a call of ours has come for which nobody waits any more. It comes no further.

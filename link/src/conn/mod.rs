@@ -20,7 +20,7 @@ mod turns;
 use std::collections::HashSet;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -97,6 +97,8 @@ pub struct Conn {
     our_board: OnceLock<Board>,
     /// A child, and each end of a port, says by a frame that it begins a call where there is no board for it.
     reports_starts: bool,
+    /// Calls of ours that were at work when the link ended.
+    begun_at_end: AtomicUsize,
 }
 
 /// What is lent, and what we are lent, holds the writer: its queue would hold itself by what it is to lend, and a blob
@@ -202,6 +204,7 @@ impl Conn {
             their_board: OnceLock::new(),
             our_board: OnceLock::new(),
             reports_starts,
+            begun_at_end: AtomicUsize::new(0),
         }
     }
 

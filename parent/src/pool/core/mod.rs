@@ -1,0 +1,467 @@
+//! What a pool decides, as a state machine: which call runs where and when, which is tried again, which child is
+//! started, replaced or let go. Time is an argument, and what is to be done is returned.
+
+mod blame;
+mod fleet;
+mod health;
+mod queue;
+mod retrying;
+mod routing;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use self::blame::{Blame, Standing};
+pub use self::blame::{Fingerprint, Quarantined};
+use self::fleet::Fleet;
+pub(crate) use self::fleet::Order;
+pub(crate) use self::health::Cure;
+pub(crate) use self::queue::Ticket;
+use self::queue::{Queue, Waiting};
+use self::retrying::Retrying;
+use self::routing::Router;
+pub(crate) use self::worker::{Due, Stage, WorkerId};
+use self::worker::{Company, Worker};
+use crate::pool::refusal::Refusal;
+use crate::pool::rules::{Priority, Rules, WhenFull};
+use crate::pool::tally::Tally;
+
+/// What a call wants of its pool.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask {
+    pub(crate) priority: Priority,
+    pub(crate) key: Option<u64>,
+    /// With nothing beside it.
+    pub(crate) alone: bool,
+    /// When it came first.
+    pub(crate) since: Instant,
+    pub(crate) patience: Patience,
+}
+
+/// Whether a call may stand in the line if the queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// If the pool says so.
+    Patient,
+    /// No.
+    Now,
+}
+
+/// What becomes of a call that waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    Grant(WorkerId),
+    Refuse(Refusal),
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum End {
+    /// By a word of its child's.
+    Answered { took: Duration, suspect: Option<Fingerprint> },
+    /// Its caller does not wait any more.
+    GivenUp,
+    /// Its child is gone.
+    Lost(Loss),
+}
+
+/// An attempt whose child is gone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Loss {
+    /// Its handler had begun.
+    pub(crate) begun: bool,
+    /// It may be what the child died of.
+    pub(crate) blame: Option<Charge>,
+    pub(crate) idempotent: bool,
+    /// Those made, this one among them.
+    pub(crate) attempts: u32,
+}
+
+/// What is held against a call whose child died.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Charge {
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) message: &'static str,
+    /// No other call had begun there.
+    pub(crate) alone: bool,
+}
+
+/// What comes after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The call is over, with what the attempt brought.
+    Over,
+    /// It is tried again.
+    Again { pause: Duration, alone: bool },
+    /// It is over: it killed too many.
+    Quarantined { kills: u32, left: Duration },
+}
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    rules: Rules,
+    queue: Queue,
+    fleet: Fleet,
+    router: Router,
+    blame: Blame,
+    retrying: Retrying,
+    rng: Rng,
+    words: Vec<(Ticket, Word)>,
+    pub(crate) tally: Tally,
+    last: u64,
+    /// Calls that have come and are not over.
+    open: usize,
+    closing: bool,
+    abandoned: bool,
+}
+
+impl Core {
+    pub(crate) fn new(rules: Rules, seed: u64) -> Self {
+        Self {
+            queue: Queue::new(rules.bound(), rules.aging),
+            fleet: Fleet::new(rules.clone()),
+            router: Router::new(rules.routing, rules.credits),
+            blame: Blame::new(rules.quarantine),
+            retrying: Retrying::new(rules.retry),
+            rng: Rng::with_seed(seed),
+            words: Vec::new(),
+            tally: Tally::default(),
+            last: 0,
+            open: 0,
+            closing: false,
+            abandoned: false,
+            rules,
+        }
+    }
+
+    /// A new call: its ticket, and who has room for it, if anybody has.
+    pub(crate) fn enter(&mut self, ask: &Ask, now: Instant) -> Result<(Ticket, Option<WorkerId>), Refusal> {
+        if let Some(refusal) = self.refusal(ask, now) {
+            self.tally.refused(refusal);
+            return Err(refusal);
+        }
+        self.last += 1;
+        self.open += 1;
+        self.tally.submitted += 1;
+        let ticket = Ticket(self.last);
+        Ok((ticket, self.place(ticket, ask, now, Queue::push)))
+    }
+
+    /// A call that was here before, for its next attempt: nobody goes before it.
+    pub(crate) fn again(&mut self, ticket: Ticket, ask: &Ask, now: Instant) -> Result<Option<WorkerId>, Refusal> {
+        if self.abandoned {
+            return Err(Refusal::ShuttingDown);
+        }
+        if self.fleet.is_unavailable() {
+            return Err(Refusal::Unavailable);
+        }
+        Ok(self.place(ticket, ask, now, Queue::push_front))
+    }
+
+    /// A call is over that was never run, or between two attempts.
+    pub(crate) fn leave(&mut self, ticket: Ticket, now: Instant) {
+        self.queue.remove(ticket);
+        self.over();
+        self.tick(now);
+    }
+
+    /// An attempt is over; `owed` handlers may be at work in that child for nobody.
+    pub(crate) fn end(&mut self, worker: WorkerId, end: End, owed: usize, now: Instant) -> Next {
+        if let End::Answered { took, suspect } = end {
+            self.fleet.served(worker, took);
+            self.tally.served(took);
+            self.retrying.earn();
+            suspect.inspect(|fingerprint| self.blame.acquit(*fingerprint));
+        }
+        self.fleet.end(worker, owed, now);
+        let next = match end {
+            End::Lost(loss) => {
+                // Its link is gone: whoever else was sent there would be lost as well.
+                self.fleet.retire(worker);
+                self.after(loss, now)
+            }
+            _ => Next::Over,
+        };
+        match next {
+            Next::Again { .. } => self.tally.retried += 1,
+            _ => self.over(),
+        }
+        self.tick(now);
+        next
+    }
+
+    /// A child died, or is about to, of a call that nobody waits for any more.
+    pub(crate) fn accuse(&mut self, charge: &Charge, now: Instant) {
+        self.blame.accuse(charge.fingerprint, charge.message, charge.alone, now);
+    }
+
+    /// So many handlers may be at work there for nobody.
+    pub(crate) fn owes(&mut self, worker: WorkerId, owed: usize, now: Instant) {
+        self.fleet.owes(worker, owed, now);
+        self.tick(now);
+    }
+
+    /// A child is ready. Why the one was replaced that it succeeds, if it does.
+    pub(crate) fn ready(&mut self, worker: WorkerId, now: Instant) -> Option<Due> {
+        let predecessor = self.fleet.ready(worker, now);
+        let due = predecessor.and_then(|id| self.fleet.workers.get(&id)?.due);
+        self.tick(now);
+        due
+    }
+
+    pub(crate) fn start_failed(&mut self, worker: WorkerId, cure: Cure, now: Instant) {
+        self.fleet.start_failed(worker, cure, now, &mut self.rng);
+        self.tick(now);
+    }
+
+    /// A process has ended. True if nobody had let it go.
+    pub(crate) fn ended(&mut self, worker: WorkerId, now: Instant) -> bool {
+        let unasked = self.fleet.ended(worker, now, &mut self.rng);
+        self.tick(now);
+        unasked
+    }
+
+    /// So many bytes of a child's memory are resident.
+    pub(crate) fn weighed(&mut self, worker: WorkerId, bytes: u64, now: Instant) {
+        self.fleet.weighed(worker, bytes);
+        self.tick(now);
+    }
+
+    /// Lets nothing new in. Children leave when they have no calls, and none waits.
+    pub(crate) fn close(&mut self, now: Instant) {
+        self.closing = true;
+        self.tick(now);
+    }
+
+    /// Waits for nothing any more: what waits for a child is refused, also between two attempts.
+    pub(crate) fn abandon(&mut self) {
+        self.abandoned = true;
+        self.refuse_all(Refusal::ShuttingDown);
+    }
+
+    fn refuse_all(&mut self, refusal: Refusal) {
+        for call in self.queue.drain() {
+            self.over();
+            self.tally.refused(refusal);
+            self.words.push((call.ticket, Word::Refuse(refusal)));
+        }
+    }
+
+    /// Does what the time asks for, whatever happened.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        self.fleet.reconcile(self.queue.oldest(), now, &mut self.rng);
+        if self.queue.waiting() > 0 {
+            if self.fleet.is_unavailable() {
+                self.refuse_all(Refusal::Unavailable);
+            }
+            self.feed(now);
+        }
+        if self.closing && self.open == 0 {
+            self.fleet.close();
+        }
+    }
+
+    /// When [`tick`](Self::tick) has something to do that no event brings about.
+    pub(crate) fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        self.fleet.next_deadline(self.queue.oldest(), now)
+    }
+
+    /// What calls that wait are to be told.
+    pub(crate) fn words(&mut self) -> Vec<(Ticket, Word)> {
+        std::mem::take(&mut self.words)
+    }
+
+    /// What is to be done with processes.
+    pub(crate) fn orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.fleet.orders)
+    }
+
+    pub(crate) fn has_orders(&self) -> bool {
+        !self.fleet.orders.is_empty()
+    }
+
+    /// True if one child after the other has failed, and none is left.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.fleet.is_unavailable()
+    }
+
+    /// True if it is closed and no call is open.
+    pub(crate) fn is_done(&self) -> bool {
+        self.closing && self.open == 0
+    }
+
+    /// How many calls wait for a child.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
+    /// How many calls children have.
+    pub(crate) fn running(&self) -> usize {
+        self.fleet.workers.values().map(|worker| worker.running).sum()
+    }
+
+    pub(crate) fn count(&self, stage: Stage) -> usize {
+        self.fleet.count(stage)
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.fleet.has_room() || !self.queue.is_full()
+    }
+
+    pub(crate) fn blames(&self) -> bool {
+        self.blame.is_kept()
+    }
+
+    pub(crate) fn watches(&self, message: &'static str) -> bool {
+        self.blame.watches(message)
+    }
+
+    /// Whether a call may run, and if so, whether alone.
+    pub(crate) fn judge(&self, fingerprint: Fingerprint, now: Instant) -> Result<bool, Refusal> {
+        match self.blame.standing(fingerprint, now) {
+            Standing::Clear => Ok(false),
+            Standing::Suspect => Ok(true),
+            Standing::Quarantined { kills, left } => Err(Refusal::Quarantined { kills, left }),
+        }
+    }
+
+    pub(crate) fn release(&mut self, fingerprint: Fingerprint) -> bool {
+        self.blame.release(fingerprint)
+    }
+
+    pub(crate) fn quarantined(&self, now: Instant) -> Vec<Quarantined> {
+        self.blame.quarantined(now)
+    }
+
+    /// A call that was let in is refused after all.
+    pub(crate) fn refused(&mut self, refusal: Refusal) {
+        self.tally.refused(refusal);
+    }
+
+    fn refusal(&self, ask: &Ask, now: Instant) -> Option<Refusal> {
+        if self.closing {
+            return Some(Refusal::ShuttingDown);
+        }
+        if self.fleet.is_unavailable() {
+            return Some(Refusal::Unavailable);
+        }
+        let waits = !self.fleet.has_room();
+        let too_many = match self.rules.when_full {
+            _ if !waits => false,
+            _ if ask.patience == Patience::Now => self.queue.is_full(),
+            WhenFull::Wait => false,
+            WhenFull::Refuse => self.queue.is_full(),
+            WhenFull::ShedAfter(limit) => self.queue.is_full() || self.is_stale(ask, limit, now),
+        };
+        too_many.then(|| Refusal::Overloaded { waiting: self.queue.waiting() })
+    }
+
+    /// True if the queue does not get shorter, and this call is of the lowest class in it.
+    fn is_stale(&self, ask: &Ask, limit: Duration, now: Instant) -> bool {
+        let waited = self.queue.oldest().map(|oldest| now.saturating_duration_since(oldest));
+        waited.is_some_and(|waited| waited > limit) && self.queue.lowest().is_none_or(|lowest| ask.priority <= lowest)
+    }
+
+    fn place(
+        &mut self,
+        ticket: Ticket,
+        ask: &Ask,
+        now: Instant,
+        push: impl Fn(&mut Queue, Waiting),
+    ) -> Option<WorkerId> {
+        let Ask { priority, key, alone, since, .. } = *ask;
+        let call = Waiting { ticket, priority, since, entered: now, key, alone };
+        let chosen = self.router.choose(&call, &self.fleet.workers);
+        match chosen {
+            Some(worker) => self.grant(&call, worker, now),
+            None => {
+                push(&mut self.queue, call);
+                if alone {
+                    self.clear_for_loner();
+                }
+                self.tick(now);
+            }
+        }
+        chosen
+    }
+
+    fn grant(&mut self, call: &Waiting, worker: WorkerId, now: Instant) {
+        self.fleet.begin(worker, call.alone);
+        self.tally.waited(now.saturating_duration_since(call.entered));
+    }
+
+    /// Gives those that have room what waits for them, until nobody gets anything: what goes lets others in from the
+    /// line.
+    fn feed(&mut self, now: Instant) {
+        loop {
+            if self.queue.has_loner() {
+                self.clear_for_loner();
+            } else {
+                self.resume();
+            }
+            let before = self.words.len();
+            let ids: Vec<_> = self.fleet.workers.keys().copied().collect();
+            for id in ids {
+                while let Some(call) = self.next_for(id, now) {
+                    self.grant(&call, id, now);
+                    self.words.push((call.ticket, Word::Grant(id)));
+                }
+            }
+            if self.words.len() == before {
+                return;
+            }
+        }
+    }
+
+    fn next_for(&mut self, id: WorkerId, now: Instant) -> Option<Waiting> {
+        let Self { queue, fleet, router, rules, .. } = self;
+        let workers = &fleet.workers;
+        let worker: &Worker = workers.get(&id)?;
+        if worker.free(rules.credits) == 0 && !worker.takes_loner() {
+            return None;
+        }
+        queue.take(now, |call| router.fits(call, worker, workers))
+    }
+
+    /// Has one child run empty for a call that is to run alone.
+    fn clear_for_loner(&mut self) {
+        let chosen = self.router.clear_for_loner(&self.fleet.workers);
+        if let Some(worker) = chosen.and_then(|id| self.fleet.workers.get_mut(&id)) {
+            worker.company = Company::Awaited;
+        }
+    }
+
+    /// Nobody is to run alone: whoever ran empty for it need not.
+    fn resume(&mut self) {
+        let awaited = self.fleet.workers.values_mut().filter(|worker| worker.company == Company::Awaited);
+        awaited.for_each(|worker| worker.company = Company::Any);
+    }
+
+    fn after(&mut self, loss: Loss, now: Instant) -> Next {
+        if !loss.begun {
+            return Next::Again { pause: Duration::ZERO, alone: false };
+        }
+        let mut alone = false;
+        if let Some(Charge { fingerprint, message, alone: sure }) = loss.blame {
+            match self.blame.accuse(fingerprint, message, sure, now) {
+                Standing::Quarantined { kills, left } => return Next::Quarantined { kills, left },
+                standing => alone = standing == Standing::Suspect,
+            }
+        }
+        if !loss.idempotent {
+            return Next::Over;
+        }
+        match self.retrying.again(loss.attempts, &mut self.rng) {
+            Some(pause) => Next::Again { pause, alone },
+            None => Next::Over,
+        }
+    }
+
+    fn over(&mut self) {
+        self.open -= 1;
+    }
+}

@@ -1,0 +1,324 @@
+//! What a pool's handles, its calls and its task share: the pure core under one short lock, and whoever waits for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use kinfolk_link::lock;
+use kinfolk_protocol::Protocol;
+use tokio::sync::{Notify, broadcast, oneshot, watch};
+
+use super::core::{Charge, Core, Cure, Due, End, Fingerprint, Next, Order, Quarantined, Stage, Ticket, Word, WorkerId};
+use super::error::Trouble;
+use super::event::{PoolEvent, PoolEvents};
+use super::refusal::Refusal;
+use super::rules::Rules;
+use super::tally::{Cause, PoolStats};
+use crate::child::Child;
+use crate::error::StartError;
+use crate::report::{EndedBy, ExitReport, Why};
+
+/// Events a reader may be late.
+const EVENTS: usize = 256;
+
+pub(crate) struct Inner<P: Protocol> {
+    state: Mutex<State<P>>,
+    /// The task has something to do.
+    pub(super) work: Notify,
+    /// True once no process is left.
+    pub(super) ended: watch::Sender<bool>,
+    events: broadcast::Sender<PoolEvent>,
+    /// How long a handler has to end whose call was given up.
+    pub(super) cancel_grace: Duration,
+}
+
+pub(super) struct State<P: Protocol> {
+    pub(super) core: Core,
+    pub(super) waiters: HashMap<Ticket, oneshot::Sender<Result<Grant<P>, Refusal>>>,
+    pub(super) children: HashMap<WorkerId, Child<P>>,
+    /// Calls that passed their deadline and whose handlers may still be at work.
+    overdue: HashMap<WorkerId, Vec<Charge>>,
+    /// What the latest failed of.
+    trouble: Option<Arc<Trouble>>,
+    /// Calls are refused for want of children.
+    unavailable: bool,
+    /// Whoever opens the pool, until its first children are ready.
+    opening: Option<Opening>,
+    /// When the task looks again by itself.
+    armed: Option<Instant>,
+    /// From when on nothing is waited for any more.
+    pub(super) curfew: Option<Instant>,
+}
+
+/// A child that a call may run on.
+pub(super) struct Grant<P: Protocol> {
+    pub(super) worker: WorkerId,
+    pub(super) child: Child<P>,
+    pub(super) since: Instant,
+}
+
+/// A pool that waits for its first children.
+struct Opening {
+    wanted: usize,
+    result: oneshot::Sender<Result<(), StartError>>,
+}
+
+impl<P: Protocol> Inner<P> {
+    /// A pool, and what tells when its first children are ready.
+    pub(super) fn new(rules: Rules, cancel_grace: Duration) -> (Arc<Self>, oneshot::Receiver<Result<(), StartError>>) {
+        let (result, opened) = oneshot::channel();
+        let opening = Opening { wanted: rules.size.min, result };
+        let state = State {
+            core: Core::new(rules, fastrand::u64(..)),
+            waiters: HashMap::new(),
+            children: HashMap::new(),
+            overdue: HashMap::new(),
+            trouble: None,
+            unavailable: false,
+            opening: Some(opening),
+            armed: None,
+            curfew: None,
+        };
+        let inner = Self {
+            state: Mutex::new(state),
+            work: Notify::new(),
+            ended: watch::Sender::new(false),
+            events: broadcast::Sender::new(EVENTS),
+            cancel_grace,
+        };
+        inner.with(|state, now| {
+            state.core.tick(now);
+            state.opened();
+        });
+        (Arc::new(inner), opened)
+    }
+
+    /// Does something with the state, and tells everybody what came of it.
+    pub(super) fn with<R>(&self, act: impl FnOnce(&mut State<P>, Instant) -> R) -> R {
+        let now = Instant::now();
+        let mut state = lock(&self.state);
+        let result = act(&mut state, now);
+        let unavailable = state.deliver(now);
+        if let Some(trouble) = unavailable {
+            self.tell(PoolEvent::Unavailable { trouble });
+        }
+        if state.has_work(now) {
+            self.work.notify_one();
+        }
+        result
+    }
+
+    pub(super) fn tell(&self, event: PoolEvent) {
+        // Nobody need listen.
+        let _ = self.events.send(event);
+    }
+
+    pub(super) fn events(&self) -> PoolEvents {
+        PoolEvents::new(self.events.subscribe())
+    }
+
+    /// A child is ready.
+    pub(super) fn ready(&self, worker: WorkerId, slot: usize, generation: u64, child: Child<P>) {
+        self.tell(PoolEvent::Ready { child: child.name().clone(), pid: child.pid(), slot, generation });
+        let due = self.with(|state, now| {
+            state.children.insert(worker, child);
+            let due = state.core.ready(worker, now).map(recycled);
+            due.inspect(|cause| state.core.tally.replaced(*cause));
+            state.unavailable = false;
+            state.opened();
+            due
+        });
+        if let Some(cause) = due {
+            self.tell(PoolEvent::Recycled { slot, cause });
+        }
+    }
+
+    /// A child did not become ready. While the pool is being opened that ends it.
+    pub(super) fn not_ready(&self, worker: WorkerId, trouble: Trouble, cure: Cure) {
+        let trouble = match (self.with(|state, _| state.opening.take()), trouble) {
+            (Some(opening), Trouble::Start(error)) => {
+                // Whoever opened it may have given up.
+                let _ = opening.result.send(Err(error));
+                return self.close(Duration::ZERO);
+            }
+            (_, trouble) => Arc::new(trouble),
+        };
+        self.tell(PoolEvent::NotReady { trouble: Arc::clone(&trouble) });
+        self.with(|state, now| {
+            state.trouble = Some(trouble);
+            state.core.tally.replaced(Cause::NotReady);
+            state.core.start_failed(worker, cure, now);
+        });
+    }
+
+    /// A process has ended.
+    pub(super) fn ended(&self, worker: WorkerId, report: &Arc<ExitReport>) {
+        let cause = self.with(|state, now| {
+            state.children.remove(&worker);
+            let charges = state.overdue.remove(&worker).unwrap_or_default();
+            let cause = cause(report);
+            if cause == Cause::Overrun {
+                let alone = charges.len() == 1;
+                charges.into_iter().for_each(|charge| state.core.accuse(&Charge { alone, ..charge }, now));
+            }
+            state.trouble = Some(Arc::new(Trouble::Ended(Arc::clone(report))));
+            let unasked = state.core.ended(worker, now);
+            unasked.then(|| {
+                state.core.tally.replaced(cause);
+                cause
+            })
+        });
+        self.tell(PoolEvent::Ended { report: Arc::clone(report), cause });
+    }
+
+    /// A handler has ended whose call was given up before.
+    pub(super) fn pardoned(&self, worker: WorkerId) {
+        self.with(|state, now| {
+            let owed = state.owed(worker);
+            if owed == 0 {
+                state.overdue.remove(&worker);
+            }
+            state.core.owes(worker, owed, now);
+        });
+    }
+
+    /// An attempt is over. What it brought may be held against the call.
+    pub(super) fn end(&self, worker: WorkerId, end: End, overdue: Option<Charge>) -> Next {
+        let next = self.with(|state, now| {
+            let owed = state.owed(worker);
+            if let Some(charge) = overdue.filter(|_| owed > 0) {
+                state.overdue.entry(worker).or_default().push(charge);
+            }
+            state.core.end(worker, end, owed, now)
+        });
+        if let (Next::Quarantined { kills, left }, End::Lost(loss)) = (next, end) {
+            if let Some(Charge { fingerprint, message, .. }) = loss.blame {
+                self.tell(PoolEvent::Quarantined(Quarantined { fingerprint, message, kills, left }));
+            }
+        }
+        next
+    }
+
+    /// Lets nothing new in. What is open may come to its end within `limit`; then children are asked to leave.
+    pub(super) fn close(&self, limit: Duration) {
+        self.with(|state, now| {
+            let curfew = now.checked_add(limit);
+            state.curfew = state.curfew.into_iter().chain(curfew).min();
+            state.core.close(now);
+        });
+        self.work.notify_one();
+    }
+
+    pub(super) fn release(&self, fingerprint: Fingerprint) -> bool {
+        let released = self.with(|state, _| state.core.release(fingerprint));
+        if released {
+            self.tell(PoolEvent::Released(fingerprint));
+        }
+        released
+    }
+
+    pub(super) fn stats(&self) -> PoolStats {
+        self.with(|state, now| {
+            let core = &state.core;
+            PoolStats {
+                serving: core.count(Stage::Serving),
+                starting: core.count(Stage::Starting),
+                spare: core.count(Stage::Spare),
+                retiring: core.count(Stage::Retiring) + core.count(Stage::Gone),
+                waiting: core.waiting(),
+                running: core.running(),
+                quarantined: core.quarantined(now).len(),
+                ..core.tally.stats()
+            }
+        })
+    }
+
+    /// What is to be done with processes, and until when there is nothing else to do.
+    pub(super) fn next(&self) -> (Vec<Order>, Option<Instant>) {
+        let now = Instant::now();
+        let mut state = lock(&self.state);
+        let orders = state.core.orders();
+        state.armed = state.core.next_deadline(now).into_iter().chain(state.curfew).min();
+        (orders, state.armed)
+    }
+
+    /// The children that are ready.
+    pub(super) fn children(&self) -> Vec<Child<P>> {
+        let state = lock(&self.state);
+        let mut all: Vec<_> = state.children.iter().collect();
+        all.sort_unstable_by_key(|(worker, _)| **worker);
+        all.into_iter().map(|(_, child)| child.clone()).collect()
+    }
+
+    /// Waits until no process is left.
+    pub(super) async fn until_ended(&self) {
+        // The sender lives in `self`.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+    }
+
+    /// Why calls are refused for want of children.
+    pub(super) fn trouble(&self) -> Option<Arc<Trouble>> {
+        lock(&self.state).trouble.clone()
+    }
+}
+
+impl<P: Protocol> State<P> {
+    /// Tells calls that wait what has become of them. Why there are no children, if that is news.
+    fn deliver(&mut self, now: Instant) -> Option<Arc<Trouble>> {
+        for (ticket, word) in self.core.words() {
+            let Some(waiter) = self.waiters.remove(&ticket) else { continue };
+            let word = match word {
+                Word::Grant(worker) => Ok(self.grant(worker, now)),
+                Word::Refuse(refusal) => Err(refusal),
+            };
+            // It listens until it has taken its leave under this very lock.
+            let _ = waiter.send(word);
+        }
+        let news = !self.unavailable && self.core.is_unavailable();
+        self.unavailable |= news;
+        self.trouble.clone().filter(|_| news)
+    }
+
+    /// For a call that was let through to `worker` under this very lock.
+    pub(super) fn grant(&self, worker: WorkerId, since: Instant) -> Grant<P> {
+        let child = self.children.get(&worker).expect("calls go to children that are ready and have not ended");
+        Grant { worker, child: child.clone(), since }
+    }
+
+    /// True if the task has to look before it would by itself.
+    fn has_work(&self, now: Instant) -> bool {
+        let earlier = |deadline| self.armed.is_none_or(|armed| deadline < armed);
+        self.core.has_orders() || self.core.next_deadline(now).is_some_and(earlier)
+    }
+
+    /// Tells whoever opens the pool that there are as many as it begins with.
+    fn opened(&mut self) {
+        let enough = |opening: &mut Opening| self.core.count(Stage::Serving) >= opening.wanted;
+        if let Some(opening) = self.opening.take_if(enough) {
+            let _ = opening.result.send(Ok(()));
+        }
+    }
+
+    fn owed(&self, worker: WorkerId) -> usize {
+        self.children.get(&worker).map_or(0, Child::owed)
+    }
+}
+
+/// Why a child ended that nobody had let go.
+fn cause(report: &ExitReport) -> Cause {
+    match report.ended_by {
+        EndedBy::Us(Why::CancelIgnored) => Cause::Overrun,
+        EndedBy::Us(Why::Misbehaved) => Cause::Misbehaved,
+        EndedBy::Us(Why::Killed | Why::Shutdown | Why::ParentDropped | Why::RuntimeEnded) => Cause::Asked,
+        EndedBy::OomLikely => Cause::OomLikely,
+        _ => Cause::Ended,
+    }
+}
+
+fn recycled(due: Due) -> Cause {
+    match due {
+        Due::Calls => Cause::Calls,
+        Due::Age => Cause::Age,
+        Due::Memory => Cause::Memory,
+    }
+}

@@ -1,0 +1,177 @@
+//! The task that keeps a pool's processes: starts them, sees them end, and has them leave.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use kinfolk_link::panic_text;
+use kinfolk_protocol::Protocol;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+
+use super::builder::{Recipe, Slot};
+use super::core::{Cure, Order, WorkerId};
+use super::error::Trouble;
+use super::inner::Inner;
+use crate::child::Child;
+use crate::error::StartError;
+use crate::report::ExitReport;
+use crate::shared::Wish;
+
+/// How often memory is looked at, if it is.
+const WEIGHING: Duration = Duration::from_secs(1);
+
+pub(super) struct Keeper<P: Protocol> {
+    inner: Arc<Inner<P>>,
+    recipe: Arc<Recipe<P>>,
+    starts: JoinSet<Started<P>>,
+    lives: JoinSet<(WorkerId, Arc<ExitReport>)>,
+    weighs: bool,
+}
+
+/// What came of a start.
+struct Started<P: Protocol> {
+    worker: WorkerId,
+    slot: Slot,
+    result: Result<Result<Child<P>, StartError>, Box<dyn Any + Send>>,
+}
+
+impl<P: Protocol> Keeper<P> {
+    pub(super) fn new(inner: Arc<Inner<P>>, recipe: Arc<Recipe<P>>, weighs: bool) -> Self {
+        Self { inner, recipe, starts: JoinSet::new(), lives: JoinSet::new(), weighs }
+    }
+
+    /// Until the pool is closed and its last process has ended.
+    pub(super) async fn run(mut self) {
+        let inner = Arc::clone(&self.inner);
+        let mut weighing = interval(WEIGHING);
+        weighing.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let deadline = self.obey();
+            if self.is_over() {
+                return;
+            }
+            tokio::select! {
+                () = inner.work.notified() => {}
+                Some(started) = self.starts.join_next() => started.into_iter().for_each(|started| self.started(started)),
+                Some(ended) = self.lives.join_next() => {
+                    ended.into_iter().for_each(|(worker, report)| inner.ended(worker, &report));
+                }
+                () = until(deadline) => inner.with(|state, now| state.core.tick(now)),
+                _ = weighing.tick(), if self.weighs => self.weigh(),
+            }
+        }
+    }
+
+    /// Carries out what was decided. When it has to be looked at again.
+    fn obey(&mut self) -> Option<Instant> {
+        let (orders, deadline) = self.inner.next();
+        for order in orders {
+            match order {
+                Order::Start { worker, slot: index, generation } => self.start(worker, Slot { index, generation }),
+                Order::LetGo { worker } => self.inner.with(|state, _| {
+                    if let Some(child) = state.children.get(&worker) {
+                        child.shared().wish(Wish::Shutdown);
+                    }
+                }),
+            }
+        }
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            self.enforce_curfew();
+        }
+        deadline
+    }
+
+    fn start(&mut self, worker: WorkerId, slot: Slot) {
+        let recipe = Arc::clone(&self.recipe);
+        // The spec is made by the program's own code.
+        let start = AssertUnwindSafe(async move { recipe(slot).await }).catch_unwind();
+        self.starts.spawn(async move { Started { worker, slot, result: start.await } });
+    }
+
+    fn started(&mut self, started: Started<P>) {
+        let Started { worker, slot, result } = started;
+        match result {
+            Ok(Ok(child)) => {
+                let (inner, shared) = (Arc::downgrade(&self.inner), Arc::clone(child.shared()));
+                let pardoned = move || {
+                    inner.upgrade().inspect(|inner| inner.pardoned(worker));
+                };
+                // A child is started once.
+                let _ = shared.on_pardon.set(Box::new(pardoned));
+                self.lives.spawn(async move { (worker, shared.until_ended().await) });
+                self.inner.ready(worker, slot.index, slot.generation, child);
+            }
+            Ok(Err(StartError::ShuttingDown { .. })) => {
+                self.inner.close(Duration::ZERO);
+                self.inner.with(|state, now| state.core.start_failed(worker, Cure::Retry, now));
+            }
+            Ok(Err(error)) => {
+                let cure = cure(&error);
+                self.inner.not_ready(worker, Trouble::Start(error), cure);
+            }
+            Err(panic) => self.inner.not_ready(worker, Trouble::Spec(panic_text(&*panic)), Cure::None),
+        }
+    }
+
+    /// Nothing is waited for any more: calls that wait are refused, children leave with their own graces.
+    fn enforce_curfew(&mut self) {
+        self.inner.with(|state, now| {
+            if state.curfew.take_if(|curfew| *curfew <= now).is_some() {
+                state.core.abandon();
+                state.children.values().for_each(|child| child.shared().wish(Wish::Shutdown));
+            }
+        });
+    }
+
+    fn weigh(&self) {
+        self.inner.with(|state, now| {
+            for (worker, child) in &state.children {
+                if let Some(bytes) = child.shared().process.resident() {
+                    state.core.weighed(*worker, bytes, now);
+                }
+            }
+        });
+    }
+
+    /// True if the pool is closed and nothing is left of it. Those that are just being started are not waited for.
+    fn is_over(&mut self) -> bool {
+        let done = self.inner.with(|state, _| state.core.is_done());
+        if done {
+            self.starts.abort_all();
+        }
+        done && self.lives.is_empty() && self.starts.is_empty()
+    }
+}
+
+impl<P: Protocol> Drop for Keeper<P> {
+    /// Also if the runtime is shut down: nobody must wait for a child that nobody starts.
+    fn drop(&mut self) {
+        self.inner.with(|state, now| {
+            state.core.close(now);
+            state.core.abandon();
+        });
+        self.inner.ended.send_replace(true);
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether the same start may go well a moment later.
+fn cure(error: &StartError) -> Cure {
+    match error {
+        StartError::Spawn { .. }
+        | StartError::Exited { .. }
+        | StartError::Timeout { .. }
+        | StartError::NotAttached { .. }
+        | StartError::NameTaken { .. } => Cure::Retry,
+        _ => Cure::None,
+    }
+}
