@@ -1,0 +1,110 @@
+//! R19: what a child has open, of a parent and beside siblings that have much.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use kinfolk::parent::Parent;
+use kinfolk_bench::Result;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::check::Check;
+use crate::pools::{pool, spec, worker};
+use crate::proc::descriptors;
+use crate::toil::{Begin, Dose};
+use crate::trial::{PATIENCE, Trial, eventually, within};
+
+/// Of each kind, open in the parent.
+const OPEN: usize = 60;
+
+type Open = Vec<(u32, String)>;
+
+pub(crate) async fn run(trial: &Trial) -> Result<Vec<Check>> {
+    let kept = open_many(trial)?;
+    let parent = Parent::new();
+    trial.at("children");
+    let pool = within(PATIENCE, "opening the pool", pool(&parent, None).size(3)).await??;
+    let single = within(PATIENCE, "a start", parent.spawn(worker("single"))).await??;
+    within(PATIENCE, "a call", single.request(Dose { id: 1, lethal: false })).await??;
+    trial.at("a program at its beginning");
+    let parked = spec("parked", "parked", Begin::default()).handshake_timeout(PATIENCE);
+    let begun = async { drop(parent.spawn(parked).await) };
+    let fresh = tokio::select! {
+        () = begun => return Err("a program that never says hello cannot become a child".into()),
+        fresh = at_its_beginning(&parent) => fresh?,
+    };
+    let mut ready: Vec<Open> = Vec::new();
+    for pid in pool.children().iter().map(|child| child.pid()).chain([single.pid()]) {
+        ready.push(descriptors(pid)?);
+    }
+    let own = descriptors(std::process::id())?;
+    drop(kept);
+    within(PATIENCE, "the end of the children", parent.shutdown()).await?;
+    Ok(judge(&own, &fresh, &ready))
+}
+
+/// Files, sockets and pipes, as many as a server has.
+fn open_many(trial: &Trial) -> Result<Vec<OwnedFd>> {
+    let path = trial.out.join("open");
+    let mut open = Vec::new();
+    for _ in 0..OPEN {
+        let (sockets, pipe) = (UnixStream::pair()?, pipe_with(PipeFlags::CLOEXEC)?);
+        open.extend([File::create(&path)?.into(), sockets.0.into(), sockets.1.into(), pipe.0, pipe.1]);
+    }
+    std::fs::remove_file(path)?;
+    Ok(open)
+}
+
+async fn at_its_beginning(parent: &Parent) -> Result<Open> {
+    let pid = || parent.children().iter().find(|child| child.name.as_str() == "parked").map(|child| child.pid);
+    eventually(PATIENCE, || pid().is_some()).await;
+    let pid = pid().ok_or("it was not started")?;
+    // What the loader opens for a moment is the program's own.
+    let settled = || descriptors(pid).is_ok_and(|open| open.len() <= 3);
+    eventually(Duration::from_secs(2), settled).await;
+    Ok(descriptors(pid)?)
+}
+
+fn judge(own: &Open, fresh: &Open, ready: &[Open]) -> Vec<Check> {
+    let numbers: Vec<_> = fresh.iter().map(|(number, _)| *number).collect();
+    let outputs = |open: &Open| open.iter().filter(|(number, _)| matches!(number, 1 | 2)).cloned().collect::<Vec<_>>();
+    let parents: HashSet<&str> = own.iter().map(|(_, to)| to.as_str()).filter(|to| is_one(to)).collect();
+    let (mut foreign, mut unknown, mut most) = (0, 0, 0);
+    for (index, open) in ready.iter().enumerate() {
+        let outputs = outputs(open);
+        let siblings = ready.iter().enumerate().filter(|(other, _)| *other != index).flat_map(|(_, open)| open);
+        let theirs: HashSet<&str> = siblings.map(|(_, to)| to.as_str()).filter(|to| is_one(to)).collect();
+        most = most.max(open.len());
+        for entry in open.iter().filter(|entry| !outputs.contains(entry)) {
+            foreign += u64::from(parents.contains(entry.1.as_str()) || theirs.contains(entry.1.as_str()));
+            unknown += u64::from(entry.0 > 2 && !is_documented(&entry.1));
+        }
+    }
+    let fresh_foreign = fresh.iter().filter(|(number, to)| *number == 0 && parents.contains(to.as_str())).count();
+    vec![
+        Check::figure("open in the parent", own.len()),
+        Check::that("of a program at its beginning", format_args!("{numbers:?}"), "[0, 1, 2]", numbers == [0, 1, 2]),
+        Check::that("its link", link(fresh), "a socket", link(fresh).starts_with("socket:")),
+        Check::none("of its parent's, at its beginning", fresh_foreign as u64),
+        Check::figure("children that were looked at", ready.len()),
+        Check::none("of their parent's or a sibling's", foreign),
+        Check::none("of kinds that are not documented", unknown),
+        Check::at_most("of a child, at most", most as u64, 12),
+    ]
+}
+
+fn link(open: &Open) -> &str {
+    open.iter().find(|(number, _)| *number == 0).map_or("nothing", |(_, to)| to.as_str())
+}
+
+/// True if the name is that of one open thing: all of the kernel's own have the same.
+fn is_one(to: &str) -> bool {
+    !to.starts_with("anon_inode:") && !to.starts_with("/dev/")
+}
+
+/// The link and its duplicate, and what a tokio runtime has.
+fn is_documented(to: &str) -> bool {
+    to.starts_with("socket:") || matches!(to, "anon_inode:[eventpoll]" | "anon_inode:[eventfd]")
+}
