@@ -9,6 +9,7 @@ use std::time::Duration;
 use kinfolk::parent::Parent;
 use kinfolk_bench::Result;
 use rustix::pipe::{PipeFlags, pipe_with};
+use tokio::time::sleep;
 
 use crate::check::Check;
 use crate::pools::{pool, spec, worker};
@@ -22,7 +23,7 @@ const OPEN: usize = 60;
 type Open = Vec<(u32, String)>;
 
 pub(crate) async fn run(trial: &Trial) -> Result<Vec<Check>> {
-    let kept = open_many(trial)?;
+    let (inherited, kept) = (inherited()?, open_many(trial)?);
     let parent = Parent::new();
     trial.at("children");
     let pool = within(PATIENCE, "opening the pool", pool(&parent, None).size(3)).await??;
@@ -37,12 +38,32 @@ pub(crate) async fn run(trial: &Trial) -> Result<Vec<Check>> {
     };
     let mut ready: Vec<Open> = Vec::new();
     for pid in pool.children().iter().map(|child| child.pid()).chain([single.pid()]) {
-        ready.push(descriptors(pid)?);
+        ready.push(without(&inherited, descriptors(pid)?));
     }
     let own = descriptors(std::process::id())?;
     drop(kept);
     within(PATIENCE, "the end of the children", parent.shutdown()).await?;
-    Ok(judge(&own, &fresh, &ready))
+    let mut checks = vec![Check::figure("inherited by the suite itself", inherited.len())];
+    checks.extend(judge(&own, &without(&inherited, fresh), &ready));
+    Ok(checks)
+}
+
+/// What whoever started the suite has left open for any program after it: that reaches its children too.
+fn inherited() -> Result<Open> {
+    let mut open = descriptors(std::process::id())?;
+    open.retain(|(number, _)| *number > 2 && !closes_on_exec(*number));
+    Ok(open)
+}
+
+fn closes_on_exec(number: u32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+    let flags = text.lines().find_map(|line| u32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
+    flags.is_none_or(|flags| flags & 0o2_000_000 != 0)
+}
+
+fn without(inherited: &Open, mut open: Open) -> Open {
+    open.retain(|entry| !inherited.contains(entry));
+    open
 }
 
 /// Files, sockets and pipes, as many as a server has.
@@ -62,9 +83,15 @@ async fn at_its_beginning(parent: &Parent) -> Result<Open> {
     eventually(PATIENCE, || pid().is_some()).await;
     let pid = pid().ok_or("it was not started")?;
     // What the loader opens for a moment is the program's own.
-    let settled = || descriptors(pid).is_ok_and(|open| open.len() <= 3);
-    eventually(Duration::from_secs(2), settled).await;
-    Ok(descriptors(pid)?)
+    let mut before = descriptors(pid)?;
+    loop {
+        sleep(Duration::from_millis(200)).await;
+        let now = descriptors(pid)?;
+        if now == before {
+            return Ok(now);
+        }
+        before = now;
+    }
 }
 
 fn judge(own: &Open, fresh: &Open, ready: &[Open]) -> Vec<Check> {

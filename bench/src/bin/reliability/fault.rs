@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
 use serde::{Deserialize, Serialize};
@@ -104,8 +105,7 @@ pub(crate) fn is_child() -> bool {
 pub(crate) fn raise(fault: Fault) {
     match fault {
         Fault::Kill => signal(Signal::KILL),
-        // Rust's own handler takes the first for a fault of memory, finds none, and lets the second through.
-        Fault::Segv => (0..2).for_each(|_| signal(Signal::SEGV)),
+        Fault::Segv => crash(),
         Fault::Abort => std::process::abort(),
         Fault::ExitZero => std::process::exit(0),
         Fault::ExitOne => std::process::exit(1),
@@ -127,6 +127,14 @@ pub(crate) fn raise(fault: Fault) {
 fn signal(signal: Signal) {
     // To itself a process may send any.
     let _ = kill_process(getpid(), signal);
+}
+
+/// Rust's own handler looks for a fault of memory first, finds none, and lets the next one through.
+fn crash() -> ! {
+    loop {
+        signal(Signal::SEGV);
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn stay() -> ! {

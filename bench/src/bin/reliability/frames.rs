@@ -9,7 +9,7 @@ use kinfolk_protocol::{
     CallId, HEADER_LEN, Header, Hello, Kind, PREAMBLE, PREAMBLE_LEN, Ready, Token, Welcomed,
 };
 
-use crate::toil::{Carry, Toil};
+use crate::toil::{Carry, Dose, Toil};
 
 /// The link, which is descriptor 0.
 pub(crate) fn link() -> io::Result<UnixStream> {
@@ -27,10 +27,14 @@ pub(crate) fn welcome(link: &mut UnixStream) -> io::Result<()> {
     read(link).map(drop)
 }
 
-/// Ready for calls of bytes.
+/// Ready for calls of these two types.
 pub(crate) fn ready() -> Vec<u8> {
-    let carry = Welcomed { message: MessageId::of(Carry::NAME), fingerprint: 0, shape: String::new() };
-    control(Kind::Ready, &Ready { welcomed: vec![carry] }.encode())
+    let welcomed = [Carry::NAME, Dose::NAME].map(|name| Welcomed {
+        message: MessageId::of(name),
+        fingerprint: 0,
+        shape: String::new(),
+    });
+    control(Kind::Ready, &Ready { welcomed: welcomed.to_vec() }.encode())
 }
 
 pub(crate) fn control(kind: Kind, payload: &[u8]) -> Vec<u8> {

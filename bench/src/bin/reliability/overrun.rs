@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_millis(50);
 /// What may be added to a deadline, and to a grace.
 const SLACK: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(50)];
 /// Some handlers end within the grace, so that their late answers travel; the others are killed.
-const SHORT_MILLIS: u64 = 60;
+const SHORT_MILLIS: u64 = 40;
 const ENDLESS_MILLIS: u64 = 600_000;
 
 #[derive(Debug, Default)]
@@ -46,9 +46,9 @@ pub(crate) async fn run(trial: &Trial) -> Result<Vec<Check>> {
     let [after_deadline, after_grace] = SLACK;
     Ok(vec![
         Check::exactly("calls that overran", sum.outcomes.len() as u64, calls * POOLS),
-        Check::none("answered all the same", sum.in_time),
+        Check::figure("answered before the deadline was noticed", sum.in_time),
         Check::none("late replies given to another call", sum.mixed_up),
-        Check::none("following calls that failed", sum.failed),
+        Check::none("calls that failed otherwise, or after it", sum.failed),
         Check::figure("children killed and replaced", sum.killed),
         Check::within("outcome, p99", sum.outcomes.percentile(99), DEADLINE + after_deadline),
         Check::within("back in service after it, p99", sum.returns.percentile(99), GRACE + after_grace),
@@ -92,12 +92,19 @@ async fn overrun(trial: Trial, calls: u64, mut random: Random) -> Result<Tally> 
 
 /// A call whose handler does not end in time.
 async fn exceed(pool: &Pool<Toil>, random: &mut Random, tally: &mut Tally) {
-    let short = DEADLINE.as_millis() as u64 + 1 + random.below(SHORT_MILLIS);
-    let millis = if random.one_in(2) { short } else { ENDLESS_MILLIS };
+    let millis = if random.one_in(2) { SHORT_MILLIS + random.below(SHORT_MILLIS) } else { ENDLESS_MILLIS };
+    let nonce = random.next();
     let start = Instant::now();
-    let outcome = pool.submit(Overrun { nonce: random.next(), millis }).deadline(DEADLINE).await;
+    let outcome = pool.submit(Overrun { nonce, millis }).deadline(DEADLINE).await;
     tally.outcomes.add(start.elapsed());
-    tally.in_time += u64::from(!outcome.is_err_and(|error| error.is_deadline()));
+    match outcome {
+        // A caller that is held up itself sees both at once.
+        Ok(answer) => {
+            tally.in_time += 1;
+            tally.mixed_up += u64::from(answer != nonce);
+        }
+        Err(error) => tally.failed += u64::from(!error.is_deadline()),
+    }
 }
 
 /// The call after it.

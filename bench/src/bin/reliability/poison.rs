@@ -68,11 +68,12 @@ async fn one(concurrency: usize, calls: u64, random: &mut Random, sums: &mut Sum
         }
     }
     let again = dose(&pool, poison, true).await.1;
-    judge(&pool, known, sums);
     sums.let_in += u64::from(!again.is_err_and(|error| error.is_quarantined()));
     sums.trials += 1;
     sums.calls += calls;
     pool.shutdown().await;
+    // By now all deaths are counted.
+    judge(&pool, known, sums);
     Ok(())
 }
 

@@ -26,8 +26,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Cells at once.
 const AT_ONCE: usize = 3;
 /// For each step of a start; a thousand times what it takes.
-const START: Duration = Duration::from_millis(1_000);
-const GRACE: Duration = Duration::from_millis(100);
+const START: Duration = Duration::from_millis(2_000);
 /// Of calls.
 const DEADLINE: Duration = Duration::from_millis(700);
 /// Who has not ended by then lives on.
@@ -86,19 +85,24 @@ async fn cell(stage: Stage, fault: Fault, program: Spec) -> Result<String> {
 }
 
 fn child(stage: Stage, fault: Fault) -> Spec {
-    let is_raw = matches!(
-        stage,
-        Stage::BeforeHello | Stage::HalfHello | Stage::HalfRequest | Stage::HalfReply | Stage::AfterReply | Stage::Drain
-    );
+    let is_raw = raw::plays(stage);
     let begin = Begin { history: None, fault: Some((stage, fault)) };
     let spec = spec("cell", if is_raw { "raw" } else { "crasher" }, begin)
         .arg(raw::word(stage, fault))
         .stderr(Stdio::lines())
         .handshake_timeout(START)
         .init_timeout(START)
-        .grace(GRACE);
+        .grace(grace(fault))
+        // A backtrace takes longer than everything else here.
+        .env("RUST_BACKTRACE", "0");
     // By hand a beginning is told in frames.
     spec.shared_memory(!is_raw)
+}
+
+/// Who does not end by itself need not be waited for. A child's own watch ends it half a second after its link: by then
+/// its parent has.
+fn grace(fault: Fault) -> Duration {
+    Duration::from_millis(if matches!(fault, Fault::Close | Fault::Garbage | Fault::Stop) { 20 } else { 2_000 })
 }
 
 /// The call during which it happens, or after which.

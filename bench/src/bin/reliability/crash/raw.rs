@@ -9,6 +9,12 @@ use kinfolk_protocol::{HEADER_LEN, Kind};
 use crate::fault::{self, Fault, Stage};
 use crate::frames::{hello, link, of_call, read, read_header, read_until, ready, welcome};
 
+/// True for the stages at which a child of kinfolk's own cannot be caught.
+pub(crate) fn plays(stage: Stage) -> bool {
+    use Stage::{AfterReply, BeforeHello, Drain, HalfHello, HalfReply, HalfRequest};
+    matches!(stage, BeforeHello | HalfHello | HalfRequest | HalfReply | AfterReply | Drain)
+}
+
 /// Its argument.
 pub(crate) fn word(stage: Stage, fault: Fault) -> String {
     format!("{stage:?}:{fault:?}")
