@@ -34,6 +34,10 @@ pub mod parent {
     };
 }
 
+#[cfg(feature = "parent")]
+#[doc(inline)]
+pub use kinfolk_parent::pool;
+
 /// The child's side: become a child, handle messages.
 #[cfg(feature = "child")]
 pub mod child {

@@ -29,7 +29,6 @@ mod tally;
 mod refusal;
 mod rules;
 
-
 pub use self::builder::{PoolBuilder, Slot};
 pub use self::core::{Fingerprint, Quarantined};
 pub use self::error::{PoolError, PoolSite, Trouble};
