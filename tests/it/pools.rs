@@ -14,7 +14,11 @@ use crate::support::{LABOURER, eventually, within};
 
 /// A spec of a pool's children.
 pub(crate) fn labourer(slot: u64) -> ChildSpec<Labour, WithInit<Labour>> {
-    let hire = Hire { slot, ..Hire::default() };
+    hired(Hire { slot, ..Hire::default() })
+}
+
+/// A spec of a child that begins in another way.
+pub(crate) fn hired(hire: Hire) -> ChildSpec<Labour, WithInit<Labour>> {
     ChildSpec::<Labour>::new("labour", Program::path(LABOURER)).init(hire).stderr(Stdio::lines())
 }
 

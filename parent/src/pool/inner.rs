@@ -1,10 +1,11 @@
 //! What a pool's handles, its calls and its task share: the pure core under one short lock, and whoever waits for it.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use kinfolk_link::lock;
+use kinfolk_link::{lock, panic_text};
 use kinfolk_protocol::Protocol;
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 
@@ -60,12 +61,28 @@ pub(super) struct Grant<P: Protocol> {
 /// A pool that waits for its first children.
 struct Opening {
     wanted: usize,
-    result: oneshot::Sender<Result<(), StartError>>,
+    result: oneshot::Sender<Result<(), NotOpened>>,
+}
+
+/// Why a pool was not opened.
+pub(super) enum NotOpened {
+    Start(StartError),
+    /// The function that makes specs did.
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl From<NotOpened> for Trouble {
+    fn from(why: NotOpened) -> Self {
+        match why {
+            NotOpened::Start(error) => Self::Start(error),
+            NotOpened::Panicked(panic) => Self::Spec(panic_text(&*panic)),
+        }
+    }
 }
 
 impl<P: Protocol> Inner<P> {
     /// A pool, and what tells when its first children are ready.
-    pub(super) fn new(rules: Rules, cancel_grace: Duration) -> (Arc<Self>, oneshot::Receiver<Result<(), StartError>>) {
+    pub(super) fn new(rules: Rules, cancel_grace: Duration) -> (Arc<Self>, oneshot::Receiver<Result<(), NotOpened>>) {
         let (result, opened) = oneshot::channel();
         let opening = Opening { wanted: rules.size.min, result };
         let state = State {
@@ -134,15 +151,14 @@ impl<P: Protocol> Inner<P> {
     }
 
     /// A child did not become ready. While the pool is being opened that ends it.
-    pub(super) fn not_ready(&self, worker: WorkerId, trouble: Trouble, cure: Cure) {
-        let trouble = match (self.with(|state, _| state.opening.take()), trouble) {
-            (Some(opening), Trouble::Start(error)) => {
-                // Whoever opened it may have given up.
-                let _ = opening.result.send(Err(error));
-                return self.close(Duration::ZERO);
-            }
-            (_, trouble) => Arc::new(trouble),
-        };
+    pub(super) fn not_ready(&self, worker: WorkerId, why: NotOpened, cure: Cure) {
+        if let Some(opening) = self.with(|state, _| state.opening.take()) {
+            // Whoever opened it may have given up.
+            let _ = opening.result.send(Err(why));
+            self.with(|state, now| state.core.start_failed(worker, cure, now));
+            return self.close(Duration::ZERO);
+        }
+        let trouble = Arc::new(Trouble::from(why));
         self.tell(PoolEvent::NotReady { trouble: Arc::clone(&trouble) });
         self.with(|state, now| {
             state.trouble = Some(trouble);
