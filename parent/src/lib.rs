@@ -21,6 +21,9 @@ mod handlers;
 
 mod cx;
 
+#[cfg(feature = "tower")]
+mod service;
+
 mod child;
 mod request;
 
