@@ -30,7 +30,7 @@ pub mod parent {
     pub use kinfolk_parent::{
         Asker, CallError, CallSite, Cause, Child, ChildEvent, ChildInfo, ChildSpec, Cx, Disconnected, EndedBy, Events,
         ExitReport, ExitStatus, Initialized, Invitation, NeedsInit, NoInit, Output, Parent, Pending, Program,
-        ProgramError, Replies, Request, StartError, Stdio, Step, Unhandled, Why, WithInit,
+        ProgramError, Replies, Request, StartError, Stdio, Step, Unhandled, UnhandledError, Why, WithInit,
     };
 }
 

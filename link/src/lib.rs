@@ -38,12 +38,12 @@ mod sys;
 pub use ambient::Ambient;
 pub use attachments::{Arrived, BlobBuilder, Packed, Region, Trust, arrival};
 pub use conn::{
-    Admission, Answering, Asked, CallOutcome, Calling, Conn, Delivery, Known, Manner, Peer, Received, Scope, SendCause,
-    SendError, Sending, ShapeMismatch,
+    Admission, Answering, Asked, CallOutcome, Calling, Conn, Delivery, Known, Letter, Manner, Peer, Received, Scope,
+    SendCause, SendError, Sending, ShapeMismatch,
 };
 pub use endpoint::{CONNECT_VARIABLE, Endpoint, Visitor, connect};
 pub use error::{LinkError, Misbehaviour};
-pub use handlers::{Handlers, Letter, deliver};
+pub use handlers::{Handlers, deliver};
 pub use handling::{Caught, answer, handle};
 pub use inherited::{InheritedPair, LINK_VARIABLE, ROLE_VARIABLE, claim, is_waiting, waiting_role};
 pub use memory::Memory;

@@ -157,11 +157,9 @@ impl Driver {
             Received::Call(asked) if self.stage == Stage::Open => self.serving.call(&self.conn, asked),
             // It never begins, which its caller sees by the end of the link.
             Received::Call(asked) => self.conn.forget(asked.call),
-            Received::Message { message, payload } if self.stage == Stage::Open => {
-                self.serving.message(&self.conn, message, payload);
-            }
+            Received::Message(letter) if self.stage == Stage::Open => self.serving.message(&self.conn, letter),
             // This end leaves: it counts as not taken.
-            Received::Message { .. } => {}
+            Received::Message(_) => {}
             Received::Drain => self.conn.close(),
             _ => {
                 let misbehaviour = Misbehaviour::OutOfPlace { kind, when: "over a port" };

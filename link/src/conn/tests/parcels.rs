@@ -117,7 +117,9 @@ async fn descriptors_stay_with_their_frames_however_these_are_cut() {
         }
     });
     for expected in 0..COUNT {
-        let Ok(Some(Received::Message { payload, .. })) = child.next().await else { panic!("a message is missing") };
+        let Ok(Some(Received::Message(Letter { payload, .. }))) = child.next().await else {
+            panic!("a message is missing")
+        };
         let Parcel(number, blobs, files) = payload.decode::<Bincode, _>().unwrap();
         assert_eq!(number, expected, "in order");
         assert!(blobs == [blob(number, length(number))]);
@@ -182,7 +184,7 @@ async fn memory_of_the_programs_is_dropped_where_nothing_is_locked() {
         for _ in 0..2 {
             let received = child.next().await;
             let received = if matches!(received, Ok(Some(Received::Handled))) { child.next().await } else { received };
-            assert!(matches!(received, Ok(Some(Received::Message { .. }))), "{received:?}");
+            assert!(matches!(received, Ok(Some(Received::Message(_)))), "{received:?}");
         }
         // One that is given up, half sent.
         let packed = packed(&parent, (0..50).map(|_| owned(30_000)).collect());
@@ -190,7 +192,7 @@ async fn memory_of_the_programs_is_dropped_where_nothing_is_locked() {
         assert!(std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut calling).poll(cx).is_pending())).await);
         drop(calling);
         for _ in 0..50 {
-            assert!(matches!(child.next().await, Ok(Some(Received::Message { .. }))));
+            assert!(matches!(child.next().await, Ok(Some(Received::Message(_)))));
         }
     }
 }
