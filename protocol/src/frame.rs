@@ -226,6 +226,9 @@ impl Header {
         if length > WHOLE && !flags.has(Flags::LONG) && kind != Kind::Init {
             return Err(FrameError::NotCut { kind, length });
         }
+        if length > 0 && flags.has(Flags::ABANDONED) {
+            return Err(FrameError::AbandonedLength { length });
+        }
         Ok(Self {
             kind,
             flags,

@@ -51,6 +51,7 @@ async fn every_breach_is_caught_and_named() {
         ("unknown-chunk", "a chunk of a long payload 5, which was not announced"),
         ("chunk-beyond", "a chunk of 11 bytes of a payload that lacks only 10"),
         ("chunk-after-end", "a chunk of 2 bytes of a payload that lacks only 1"),
+        ("abandoned-with-bytes", "a chunk of 1 bytes that gives its payload up"),
         ("many-long", "more than 16 long payloads at once"),
         ("long-credit", "a Credit frame with unknown flags"),
         ("long-oversize", "the limit `max_message` is 134217728"),

@@ -83,6 +83,11 @@ fn breach(fault: &str) -> Option<Vec<u8>> {
         "unknown-chunk" => chunk(5, 10),
         "chunk-beyond" => [long(Kind::Message, WHOLE + 10), chunk(1, WHOLE), chunk(1, 11)].concat(),
         "chunk-after-end" => [long(Kind::Item, 10), chunk(1, 9), chunk(1, 2)].concat(),
+        "abandoned-with-bytes" => {
+            let flags = Flags::ABANDONED;
+            let chunk = Header { flags, ..Header::of_call(Kind::Chunk, CallId::from_bits(1), 1) };
+            [long(Kind::Message, WHOLE + 10), chunk.encode().to_vec(), vec![0]].concat()
+        }
         "many-long" => long(Kind::Message, WHOLE + 1).repeat(17),
         "long-credit" => long(Kind::Credit, WHOLE + 1),
         "long-oversize" => long(Kind::Message, u32::MAX),

@@ -85,6 +85,13 @@ fn attachments_are_counted_in_the_header() {
 }
 
 #[test]
+fn a_chunk_that_gives_its_payload_up_brings_nothing() {
+    let abandoned = |length| Header { flags: Flags::ABANDONED, ..Header::of_call(Kind::Chunk, CALL.call, length) };
+    assert_eq!(Header::decode(&abandoned(0).encode(), 5), Ok(abandoned(0)));
+    assert_eq!(Header::decode(&abandoned(5).encode(), 5), Err(FrameError::AbandonedLength { length: 5 }));
+}
+
+#[test]
 fn what_is_not_defined_is_refused() {
     let mut bytes = CALL.encode();
     assert_eq!(Header::decode(&bytes, 4), Err(FrameError::TooLong { kind: Kind::Call, length: 5, max: 4 }));
