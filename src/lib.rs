@@ -16,9 +16,9 @@ pub use kinfolk_protocol::Postcard;
 pub use kinfolk_protocol::{
     Answer, Answered, Blob, Broken, BrokenLoan, Call, Cancelled, ChildName, Codec, CodecError, Contract, Direction,
     ErrorOf, Failure, Fault, FrameError, Handle, Limits, LimitsError, LogLevel, LogRecord, MAX_ATTACHMENTS, Message,
-    MessageId, NameError, Nature, Never, OneWay, Outline, PanicInfo, Payload, Port, PortMismatch, Progress, Protocol,
-    Refusal, Reply, Shape, Sketch, Streamed, Streaming, ToChild, ToParent, Towards, Transfer, Unanswered, Untaken,
-    Version, Way, WireError,
+    MessageId, MessageName, NameError, Nature, Never, OneWay, Outline, PanicInfo, Payload, Port, PortMismatch,
+    Progress, Protocol, Refusal, Reply, Shape, Sketch, Streamed, Streaming, ToChild, ToParent, Towards, Transfer,
+    Unanswered, Untaken, Version, Way, WireError,
 };
 
 #[cfg(all(feature = "macros", feature = "child"))]

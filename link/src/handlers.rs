@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kinfolk_protocol::{Answer, Contract, Failure, Kind, MAX_WELCOMED, Message, MessageId, PanicInfo, Welcomed};
+use kinfolk_protocol::{
+    Answer, Contract, Failure, Kind, MAX_WELCOMED, Message, MessageId, MessageName, PanicInfo, Welcomed,
+};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::attachments::Arrived;
@@ -116,6 +118,13 @@ impl<X> Handlers<X> {
         let mut entries: Vec<_> = self.entries.iter().collect();
         entries.sort_unstable_by_key(|entry| entry.place);
         entries.into_iter().map(|entry| entry.welcomed.clone()).collect()
+    }
+
+    /// A type of which this side speaks, by its name if there is a handler for it.
+    #[must_use]
+    pub fn name(&self, id: MessageId) -> MessageName {
+        let at = self.entries.binary_search_by_key(&id, |entry| entry.welcomed.message).ok();
+        MessageName::new(id, at.map(|at| self.entries[at].name))
     }
 
     fn find(&self, id: MessageId, answered: bool) -> Option<&Entry<X>> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kinfolk_link::Misbehaviour;
-use kinfolk_protocol::{Failure, LogRecord, MessageId, PanicInfo};
+use kinfolk_protocol::{Failure, LogRecord, MessageName, PanicInfo};
 
 use crate::report::ExitReport;
 use crate::unhandled::Unhandled;
@@ -32,14 +32,14 @@ pub enum ChildEvent {
     /// A message of the child's was not handled here: it did not decode, or its handler panicked.
     Failed {
         /// Its type.
-        message: MessageId,
+        message: MessageName,
         /// Why.
         failure: Failure,
     },
     /// A one-way message to the child was not handled there.
     Rejected {
         /// Its type.
-        message: MessageId,
+        message: MessageName,
         /// Why.
         failure: Failure,
     },

@@ -60,7 +60,7 @@ pub(crate) async fn deliver(
             }
         };
         if let Err(failure) = handled {
-            shared.push(ChildEvent::Failed { message, failure });
+            shared.push(ChildEvent::Failed { message: handlers.0.name(message), failure });
         }
         if let Some(conn) = shared.conn.get() {
             conn.taken(bytes);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kinfolk_protocol::{
     Broken, BrokenLoan, CallId, Context, Failure, Flags, FrameError, Grant, Header, InitFailed, Kind, LogRecord,
-    MessageId, PanicInfo, Ready, Settled, Welcomed, WireError,
+    MessageId, MessageName, PanicInfo, Ready, Settled, Welcomed, WireError,
 };
 
 use super::{CallOutcome, Conn, Job, Peer};
@@ -67,7 +67,7 @@ pub enum Received {
     /// The child could not handle a one-way message.
     Rejected {
         /// Its type.
-        message: MessageId,
+        message: MessageName,
         /// Why.
         failure: Failure,
     },
@@ -129,6 +129,11 @@ impl Conn {
                 let payload = self.arrived(&header, payload, passed)?;
                 Ok(Received::Message(Letter { message, payload, definition }))
             }
+            // It comes before the credit for its message, as a rule, so the name is still known.
+            Kind::Rejected => {
+                let message = lock(&self.state).session.name(header.message);
+                Ok(Received::Rejected { message, failure: Failure::decode(&payload)? })
+            }
             Kind::Shape => self.learn(Welcomed::decode(header.message, &payload)?).map(|()| Received::Handled),
             Kind::Credit => self.credited(header.call, Grant::decode(&payload)?),
             Kind::Region => self.borrowing.region(&header, &payload, passed).map(|()| Received::Handled),
@@ -162,7 +167,6 @@ impl Conn {
             Kind::InitFailed => Ok(Received::InitFailed(InitFailed::decode(&payload)?)),
             Kind::Panicked => Ok(Received::Panicked(PanicInfo::decode(&payload)?)),
             Kind::Log => Ok(Received::Log(LogRecord::decode(&payload)?)),
-            Kind::Rejected => Ok(Received::Rejected { message: header.message, failure: Failure::decode(&payload)? }),
             kind => Err(Misbehaviour::OutOfPlace { kind, when: "after the handshake" }),
         }
     }

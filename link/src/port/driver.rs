@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use kinfolk_protocol::{Failure, Kind, MessageId};
+use kinfolk_protocol::{Failure, Kind, MessageName};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -169,7 +169,7 @@ impl Driver {
         None
     }
 
-    fn on_rejected(&self, message: MessageId, failure: Failure) {
+    fn on_rejected(&self, message: MessageName, failure: Failure) {
         if let Some(rejected) = &self.rejected {
             // A panic has been told by the program's own hook, and must not end the link.
             let _ = catch_unwind(AssertUnwindSafe(|| rejected(message, failure)));

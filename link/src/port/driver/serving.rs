@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kinfolk_protocol::{Failure, Kind, MessageId};
+use kinfolk_protocol::{Failure, Kind, MessageName};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -22,7 +22,7 @@ pub(in crate::port) struct Terms {
 }
 
 /// Is told of one-way messages that the other end could not handle.
-pub(in crate::port) type Rejected = Box<dyn Fn(MessageId, Failure) + Send + Sync>;
+pub(in crate::port) type Rejected = Box<dyn Fn(MessageName, Failure) + Send + Sync>;
 
 /// The handlers in use.
 pub(super) enum Serving {
