@@ -333,6 +333,8 @@ fn limits(fields: &mut Fields<'_>) -> Result<Limits, WireError> {
         items: fields.u32("items")?,
         item_bytes: fields.u64("item_bytes")?,
         blob_bytes: fields.u64("blob_bytes")?,
+        // Not told, since nobody but its owner can keep to it.
+        ..Limits::DEFAULT
     };
     limits.check().map_err(|error| fields.invalid("limits", error))?;
     Ok(limits)

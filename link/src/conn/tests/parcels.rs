@@ -213,3 +213,23 @@ fn a_connection_whose_runtime_ends_lets_go_of_what_it_was_to_lend() {
     drop(runtime);
     assert!(lending.upgrade().is_none());
 }
+
+#[tokio::test]
+async fn a_peer_has_us_hold_so_many_descriptors_and_the_message_with_one_more_fails_alone() {
+    let (sender, mut receiver) = joined(Limits::default().descriptors(2));
+    let files = |count| (0..count).map(|_| Handle::from(File::open("/dev/null").unwrap())).collect();
+    let mut held = Vec::new();
+    for (number, count) in [2, 1].into_iter().enumerate() {
+        sender.conn.send(Parcel(number as u32, Vec::new(), files(count))).await.unwrap();
+        let Ok(Some(Received::Message(letter))) = receiver.next().await else { panic!("a message is missing") };
+        held.push(letter.payload);
+    }
+    let error = held.pop().unwrap().decode::<Bincode, Parcel>().err().unwrap().to_string();
+    assert!(error.contains("attachment 0 was lost: messages not decoded yet hold as many descriptors as"), "{error}");
+    // What was decoded is the program's own, and counts no more.
+    let Parcel(_, _, first) = held.pop().unwrap().decode::<Bincode, Parcel>().unwrap();
+    sender.conn.send(Parcel(2, Vec::new(), files(2))).await.unwrap();
+    let Ok(Some(Received::Message(letter))) = receiver.next().await else { panic!("a message is missing") };
+    let Parcel(_, _, second) = letter.payload.decode::<Bincode, Parcel>().unwrap();
+    assert_eq!((first.len(), second.len()), (2, 2));
+}
