@@ -62,7 +62,7 @@ pub enum Kind {
     /// One-way messages have been taken, or items of a call: room for as many more.
     Credit = 0x21,
     /// Parent and child: what a type of messages looks like, before the first of them whose sender could not compare.
-    Shape = 0x22,
+    Definition = 0x22,
     /// Parent to child: finish what is begun, then leave. Over a port: its sender lets nothing new in.
     Drain = 0x30,
     /// Child to parent: a thread panicked.
@@ -101,7 +101,7 @@ impl Kind {
             0x17 => Self::Stopped,
             0x20 => Self::Message,
             0x21 => Self::Credit,
-            0x22 => Self::Shape,
+            0x22 => Self::Definition,
             0x30 => Self::Drain,
             0x31 => Self::Panicked,
             0x32 => Self::Rejected,

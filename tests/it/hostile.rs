@@ -58,7 +58,7 @@ async fn every_breach_is_caught_and_named() {
         ("not-cut", "65537 bytes in one piece"),
         ("call-beyond", "it made call 1024.1, beyond the 1024"),
         ("call-twice", "it made call 3.1 twice"),
-        ("shape-twice", "a Shape frame twice for a type"),
+        ("definition-twice", "a Definition frame twice for a type"),
         ("bad-context", "Call"),
         ("item-credit", "credit for"),
     ] {

@@ -94,7 +94,7 @@ fn breach(fault: &str) -> Option<Vec<u8>> {
         "not-cut" => Header::control(Kind::Message, WHOLE + 1).encode().to_vec(),
         "call-beyond" => call(1_024, Flags::NONE, b"x"),
         "call-twice" => call(3, Flags::NONE, b"x").repeat(2),
-        "shape-twice" => frame(Kind::Shape, &[0; 10]).repeat(2),
+        "definition-twice" => frame(Kind::Definition, &[0; 10]).repeat(2),
         "bad-context" => call(3, Flags::CONTEXT, b"\xff\xffx"),
         "item-credit" => [call(3, Flags::NONE, b"x"), of_call(Kind::Credit, call_id(3, 1), &[9; 12])].concat(),
         _ => return None,

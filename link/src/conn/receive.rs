@@ -134,7 +134,7 @@ impl Conn {
                 let message = lock(&self.state).session.name(header.message);
                 Ok(Received::Rejected { message, failure: Failure::decode(&payload)? })
             }
-            Kind::Shape => self.learn(Welcomed::decode(header.message, &payload)?).map(|()| Received::Handled),
+            Kind::Definition => self.learn(Welcomed::decode(header.message, &payload)?).map(|()| Received::Handled),
             Kind::Credit => self.credited(header.call, Grant::decode(&payload)?),
             Kind::Region => self.borrowing.region(&header, &payload, passed).map(|()| Received::Handled),
             Kind::Retired => self.borrowing.retired(&payload).map(|()| Received::Handled),

@@ -70,7 +70,7 @@ impl Conn {
         }
         if state.introduced.insert(message) && ours.fingerprint != 0 {
             let mut payload = Packed::from(ours.encode());
-            let header = Header { message, ..Header::control(Kind::Shape, payload.len() as u32) };
+            let header = Header { message, ..Header::control(Kind::Definition, payload.len() as u32) };
             self.writer.push(&header, &mut payload);
             self.writer.wake();
         }
@@ -79,7 +79,7 @@ impl Conn {
 
     /// The peer tells what a type looks like.
     pub(super) fn learn(&self, theirs: Welcomed) -> Result<(), Misbehaviour> {
-        let kind = Kind::Shape;
+        let kind = Kind::Definition;
         if matches!(self.peer, Peer::Port(_)) {
             return Err(Misbehaviour::OutOfPlace { kind, when: "over a port" });
         }

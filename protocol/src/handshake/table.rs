@@ -17,7 +17,7 @@ pub struct Welcomed {
     pub shape: String,
 }
 
-/// Longer words are left out of a [`Kind::Shape`](crate::Kind::Shape) frame, so that it is a short frame: those keep
+/// Longer words are left out of a [`Kind::Definition`](crate::Kind::Definition) frame, so that it is a short frame: those keep
 /// their order, and so it comes before the message it is about.
 const MAX_SHAPE: usize = 4 * 1024;
 
@@ -29,7 +29,7 @@ impl Welcomed {
         Self { message: MessageId::of(M::NAME), fingerprint, shape: text }
     }
 
-    /// The payload of a [`Kind::Shape`](crate::Kind::Shape) frame, whose header names the type.
+    /// The payload of a [`Kind::Definition`](crate::Kind::Definition) frame, whose header names the type.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = self.fingerprint.to_le_bytes().to_vec();
@@ -42,7 +42,7 @@ impl Welcomed {
     /// # Errors
     /// [`WireError`] if the payload is none.
     pub fn decode(message: MessageId, payload: &[u8]) -> Result<Self, WireError> {
-        let mut fields = Fields::new("Shape", payload);
+        let mut fields = Fields::new("Definition", payload);
         Ok(Self { message, fingerprint: fields.u64("fingerprint")?, shape: fields.text("shape")?.to_owned() })
     }
 }

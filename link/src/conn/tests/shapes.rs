@@ -85,7 +85,7 @@ async fn what_comes_before_a_child_is_ready_is_compared_there() {
 fn told(message: u64) -> Frame {
     let payload = Welcomed { message: MessageId::NONE, fingerprint: 1, shape: "x".repeat(4_096) }.encode();
     let header =
-        Header { message: MessageId::from_bits(message), ..Header::control(Kind::Shape, payload.len() as u32) };
+        Header { message: MessageId::from_bits(message), ..Header::control(Kind::Definition, payload.len() as u32) };
     Frame { header, payload: payload.into(), passed: Passed::default() }
 }
 
@@ -101,6 +101,6 @@ async fn shapes_are_bounded_in_number_and_words_and_each_is_told_once() {
     drop(state);
     for message in [7, 2_048] {
         let error = parent.conn.receive(told(message)).unwrap_err();
-        assert_eq!(error.to_string(), "it sent a Shape frame twice for a type, or for too many types");
+        assert_eq!(error.to_string(), "it sent a Definition frame twice for a type, or for too many types");
     }
 }
