@@ -17,8 +17,8 @@ pub struct Welcomed {
     pub shape: String,
 }
 
-/// Longer words are left out of a [`Kind::Definition`](crate::Kind::Definition) frame, so that it is a short frame: those keep
-/// their order, and so it comes before the message it is about.
+/// Longer words are left out of a [`Kind::Definition`](crate::Kind::Definition) frame, so that it is a short frame:
+/// those keep their order, and so it comes before the message it is about.
 const MAX_SHAPE: usize = 4 * 1024;
 
 impl Welcomed {
