@@ -20,6 +20,7 @@ pub(crate) const BEARER: &str = env!("CARGO_BIN_EXE_bearer");
 
 pub(crate) const FORGER: &str = env!("CARGO_BIN_EXE_forger");
 pub(crate) const HAULER: &str = env!("CARGO_BIN_EXE_hauler");
+pub(crate) const LABOURER: &str = env!("CARGO_BIN_EXE_labourer");
 pub(crate) const NEST: &str = env!("CARGO_BIN_EXE_nest");
 
 /// Far beyond what a busy machine needs: it only keeps a broken test from hanging.

@@ -3,6 +3,7 @@
 
 pub mod bearer;
 pub mod cousins;
+pub mod labour;
 mod ledger;
 pub mod parcels;
 pub mod relay;

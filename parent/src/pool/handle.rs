@@ -12,7 +12,7 @@ use super::builder::PoolBuilder;
 use super::core::{Fingerprint, Quarantined};
 use super::error::PoolError;
 use super::event::PoolEvents;
-use super::inner::Inner;
+use super::inner::{Inner, NotOpened};
 use super::replies::PoolReplies;
 use super::submission::{Submission, TrySubmitError};
 use super::tally::PoolStats;
@@ -96,17 +96,13 @@ impl<P: Protocol> Pool<P> {
         let (weighs, ahead) = (rules.recycle.memory.is_some(), 2 * rules.size.max * rules.credits);
         let (inner, opened) = Inner::new(rules, cancel_grace);
         let pool = Self { shared: Arc::new(Handle { inner: Arc::clone(&inner), drain, ahead }) };
-        let keeper = tokio::spawn(Keeper::new(inner, recipe, weighs).run());
-        match opened.await {
-            Ok(Ok(())) => Ok(pool),
-            Ok(Err(error)) => {
-                pool.inner().until_ended().await;
-                Err(error)
-            }
-            Err(_) => match keeper.await {
-                Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
-                _ => panic!("the runtime was shut down while a pool was being opened"),
-            },
+        tokio::spawn(Keeper::new(inner, recipe, weighs).run());
+        let opened = opened.await.expect("the pool tells whether it was opened before it is gone, and it is here");
+        let Err(why) = opened else { return Ok(pool) };
+        pool.inner().until_ended().await;
+        match why {
+            NotOpened::Start(error) => Err(error),
+            NotOpened::Panicked(panic) => resume_unwind(panic),
         }
     }
 
@@ -237,6 +233,12 @@ impl<P: Protocol> Pool<P> {
         self.inner().close(Duration::ZERO);
         self.children().iter().for_each(|child| child.shared().wish(Wish::Kill));
         self.inner().until_ended().await;
+    }
+
+    /// Ready when another call would get a child or a place in the queue.
+    #[cfg(feature = "tower")]
+    pub(super) fn poll_room(&self, cx: &std::task::Context<'_>) -> std::task::Poll<()> {
+        self.inner().with(|state, _| state.poll_room(cx))
     }
 
     pub(super) fn inner(&self) -> &Arc<Inner<P>> {

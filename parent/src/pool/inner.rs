@@ -1,10 +1,14 @@
 //! What a pool's handles, its calls and its task share: the pure core under one short lock, and whoever waits for it.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
+#[cfg(feature = "tower")]
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use kinfolk_link::lock;
+use kinfolk_link::{lock, panic_text};
 use kinfolk_protocol::Protocol;
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 
@@ -44,6 +48,8 @@ pub(super) struct State<P: Protocol> {
     unavailable: bool,
     /// Whoever opens the pool, until its first children are ready.
     opening: Option<Opening>,
+    /// Whoever is to be told when there is room.
+    room: Vec<Waker>,
     /// When the task looks again by itself.
     armed: Option<Instant>,
     /// From when on nothing is waited for any more.
@@ -60,12 +66,28 @@ pub(super) struct Grant<P: Protocol> {
 /// A pool that waits for its first children.
 struct Opening {
     wanted: usize,
-    result: oneshot::Sender<Result<(), StartError>>,
+    result: oneshot::Sender<Result<(), NotOpened>>,
+}
+
+/// Why a pool was not opened.
+pub(super) enum NotOpened {
+    Start(StartError),
+    /// The function that makes specs did.
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl From<NotOpened> for Trouble {
+    fn from(why: NotOpened) -> Self {
+        match why {
+            NotOpened::Start(error) => Self::Start(error),
+            NotOpened::Panicked(panic) => Self::Spec(panic_text(&*panic)),
+        }
+    }
 }
 
 impl<P: Protocol> Inner<P> {
     /// A pool, and what tells when its first children are ready.
-    pub(super) fn new(rules: Rules, cancel_grace: Duration) -> (Arc<Self>, oneshot::Receiver<Result<(), StartError>>) {
+    pub(super) fn new(rules: Rules, cancel_grace: Duration) -> (Arc<Self>, oneshot::Receiver<Result<(), NotOpened>>) {
         let (result, opened) = oneshot::channel();
         let opening = Opening { wanted: rules.size.min, result };
         let state = State {
@@ -76,6 +98,7 @@ impl<P: Protocol> Inner<P> {
             trouble: None,
             unavailable: false,
             opening: Some(opening),
+            room: Vec::new(),
             armed: None,
             curfew: None,
         };
@@ -136,15 +159,14 @@ impl<P: Protocol> Inner<P> {
     }
 
     /// A child did not become ready. While the pool is being opened that ends it.
-    pub(super) fn not_ready(&self, worker: WorkerId, trouble: Trouble, cure: Cure) {
-        let trouble = match (self.with(|state, _| state.opening.take()), trouble) {
-            (Some(opening), Trouble::Start(error)) => {
-                // Whoever opened it may have given up.
-                let _ = opening.result.send(Err(error));
-                return self.close(Duration::ZERO);
-            }
-            (_, trouble) => Arc::new(trouble),
-        };
+    pub(super) fn not_ready(&self, worker: WorkerId, why: NotOpened, cure: Cure) {
+        if let Some(opening) = self.with(|state, _| state.opening.take()) {
+            // Whoever opened it may have given up.
+            let _ = opening.result.send(Err(why));
+            self.with(|state, now| state.core.start_failed(worker, cure, now));
+            return self.close(Duration::ZERO);
+        }
+        let trouble = Arc::new(Trouble::from(why));
         self.tell(PoolEvent::NotReady { trouble: Arc::clone(&trouble) });
         self.with(|state, now| {
             state.trouble = Some(trouble);
@@ -276,9 +298,24 @@ impl<P: Protocol> State<P> {
             // It listens until it has taken its leave under this very lock.
             let _ = waiter.send(word);
         }
+        if !self.room.is_empty() && self.core.has_room() {
+            self.room.drain(..).for_each(Waker::wake);
+        }
         let news = !self.unavailable && self.core.is_unavailable();
         self.unavailable |= news;
         self.trouble.clone().filter(|_| news)
+    }
+
+    /// Ready when another call would get a child or a place in the queue.
+    #[cfg(feature = "tower")]
+    pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.core.has_room() {
+            return Poll::Ready(());
+        }
+        if !self.room.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.room.push(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// For a call that was let through to `worker` under this very lock.

@@ -80,9 +80,9 @@ impl<P: Protocol> Journey<P> {
 
     /// Whether a call of this kind may run on: it was let in before it was known what it is.
     pub(crate) fn judge(&mut self, fingerprint: Fingerprint) -> Result<(), Refusal> {
-        let judged = self.inner.with(|state, now| {
-            state.core.judge(fingerprint, now).inspect_err(|refusal| state.core.refused(*refusal))
-        });
+        let judged = self
+            .inner
+            .with(|state, now| state.core.judge(fingerprint, now).inspect_err(|refusal| state.core.refused(*refusal)));
         if let Err(refusal) = judged {
             self.end(End::GivenUp, None);
             return Err(refusal);

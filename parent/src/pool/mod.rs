@@ -4,6 +4,9 @@
 //! what is promised, and every default with its reason.
 
 // Modules import only from those listed below them.
+#[cfg(feature = "tower")]
+mod service;
+
 mod handle;
 
 mod builder;
@@ -28,7 +31,6 @@ mod tally;
 
 mod refusal;
 mod rules;
-
 
 pub use self::builder::{PoolBuilder, Slot};
 pub use self::core::{Fingerprint, Quarantined};

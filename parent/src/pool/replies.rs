@@ -193,11 +193,7 @@ impl<P: Protocol, M: Message<Contract: Streamed>> Run<P, M> {
     }
 }
 
-fn asked<P: Protocol, M: Message<Contract: Streamed>>(
-    course: &Course<P>,
-    child: &Child<P>,
-    message: M,
-) -> Replies<M> {
+fn asked<P: Protocol, M: Message<Contract: Streamed>>(course: &Course<P>, child: &Child<P>, message: M) -> Replies<M> {
     let replies = Replies::new(Asker(Arc::clone(child.shared())), message)
         .keep_message()
         .cancel_mode(CancelMode::KillAfter(course.cancel_grace()))

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use kinfolk_link::panic_text;
 use kinfolk_protocol::Protocol;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::builder::{Recipe, Slot};
 use super::core::{Cure, Order, WorkerId};
-use super::error::Trouble;
-use super::inner::Inner;
+use super::inner::{Inner, NotOpened};
 use crate::child::Child;
 use crate::error::StartError;
 use crate::report::ExitReport;
@@ -110,9 +108,9 @@ impl<P: Protocol> Keeper<P> {
             }
             Ok(Err(error)) => {
                 let cure = cure(&error);
-                self.inner.not_ready(worker, Trouble::Start(error), cure);
+                self.inner.not_ready(worker, NotOpened::Start(error), cure);
             }
-            Err(panic) => self.inner.not_ready(worker, Trouble::Spec(panic_text(&*panic)), Cure::None),
+            Err(panic) => self.inner.not_ready(worker, NotOpened::Panicked(panic), Cure::None),
         }
     }
 

@@ -148,7 +148,8 @@ mod tests {
     fn within_a_class_whoever_came_first_goes_first_and_a_higher_class_before_a_lower_one() {
         let now = Instant::now();
         let mut queue = Queue::new(8, AGING);
-        for (ticket, priority) in [(1, Priority::Low), (2, Priority::Normal), (3, Priority::Normal), (4, Priority::High)]
+        for (ticket, priority) in
+            [(1, Priority::Low), (2, Priority::Normal), (3, Priority::Normal), (4, Priority::High)]
         {
             queue.push(call(ticket, priority, now));
         }

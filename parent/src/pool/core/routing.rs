@@ -92,10 +92,8 @@ mod tests {
     use crate::pool::rules::Priority;
 
     fn workers(count: usize) -> BTreeMap<WorkerId, Worker> {
-        let serving = |slot| Worker {
-            stage: Stage::Serving,
-            ..Worker::new(slot, Term::default(), None, Instant::now())
-        };
+        let serving =
+            |slot| Worker { stage: Stage::Serving, ..Worker::new(slot, Term::default(), None, Instant::now()) };
         (0..count).map(|slot| (WorkerId(slot as u64 + 1), serving(slot))).collect()
     }
 

@@ -76,7 +76,8 @@ impl Story {
         if pool_first {
             self.bench.die(worker);
         }
-        let lost: Vec<_> = self.bench.running.iter().filter(|(_, at)| **at == worker).map(|(ticket, _)| *ticket).collect();
+        let lost: Vec<_> =
+            self.bench.running.iter().filter(|(_, at)| **at == worker).map(|(ticket, _)| *ticket).collect();
         for ticket in lost {
             let attempts = self.attempts.entry(ticket).or_default();
             *attempts += 1;
