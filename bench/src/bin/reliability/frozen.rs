@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures::{FutureExt, StreamExt};
 use kinfolk::parent::Parent;
 use kinfolk_bench::Result;
-use kinfolk_parent::pool::{Pool, PoolEvent, PoolEvents};
+use kinfolk::pool::{Pool, PoolEvent, PoolEvents};
 use rustix::process::Signal;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};

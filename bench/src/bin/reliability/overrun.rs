@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use kinfolk::parent::Parent;
 use kinfolk_bench::Result;
-use kinfolk_parent::pool::Pool;
+use kinfolk::pool::Pool;
 use tokio::task::JoinSet;
 
 use crate::check::{Check, Times};

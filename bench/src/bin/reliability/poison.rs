@@ -7,7 +7,7 @@ use futures::stream::iter;
 use kinfolk::Fault;
 use kinfolk::parent::Parent;
 use kinfolk_bench::Result;
-use kinfolk_parent::pool::{Fingerprint, Pool, PoolError};
+use kinfolk::pool::{Fingerprint, Pool, PoolError};
 
 use crate::check::Check;
 use crate::pools::pool;

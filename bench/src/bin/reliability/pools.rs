@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use kinfolk::parent::{ChildSpec, Parent, Program, Stdio, WithInit};
-use kinfolk_parent::pool::PoolBuilder;
+use kinfolk::pool::PoolBuilder;
 
 use crate::toil::{Begin, Toil};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use kinfolk::parent::Parent;
 use kinfolk_bench::Result;
-use kinfolk_parent::pool::{Pool, PoolEvent, PoolEvents};
+use kinfolk::pool::{Pool, PoolEvent, PoolEvents};
 use rustix::process::Signal;
 
 use crate::check::{Check, Times};

@@ -62,8 +62,7 @@ const MATRIX: [[&str; 10]; 14] = [
         "start: Timeout in its init; signal 9, us: InitTimeout",
         "start: Exited in its init; signal 6, Itself",
     ],
-    // On a thread of its own, after the only call. A panic there ends nothing. A child whose link ends under it, and that
-    // is free to see it, takes its group and itself away: a SIGKILL that is not its parent's.
+    // On a thread of its own, after the only call. A panic there ends nothing.
     [
         "answered; signal 9, OomLikely",
         "answered; signal 11, Itself",
@@ -71,7 +70,7 @@ const MATRIX: [[&str; 10]; 14] = [
         "answered; code 0, Itself",
         "answered; code 1, Itself",
         "answered; lives on, answered; signal 9, us: Killed",
-        "answered; signal 9, OomLikely",
+        "answered; signal 15, us: LinkEnded",
         "answered; signal 9, us: Misbehaved",
         "answered; lives on, Deadline Sent; signal 9, us: Killed",
         "answered; signal 6, Itself",
@@ -176,7 +175,7 @@ const MATRIX: [[&str; 10]; 14] = [
         "Cancelled Started; code 0, Itself",
         "Cancelled Started; code 1, Itself",
         "Cancelled Started; lives on, answered; signal 9, us: Killed",
-        "Cancelled Started; signal 9, OomLikely",
+        "Cancelled Started; signal 15, us: LinkEnded",
         "Cancelled Started; signal 9, us: Misbehaved",
         "Cancelled Started; lives on, Deadline Sent; signal 9, us: Killed",
         "Cancelled Started; signal 6, Itself",
