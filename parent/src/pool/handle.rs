@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::stream::{Stream, StreamExt};
 use kinfolk_protocol::{Answered, ErrorOf, Message, Protocol, Reply, Streamed, ToChild, Towards};
@@ -206,7 +206,7 @@ impl<P: Protocol> Pool<P> {
     /// The calls that are refused because they killed children, the worst first.
     #[must_use]
     pub fn quarantined(&self) -> Vec<Quarantined> {
-        self.inner().with(|state, now| state.core.quarantined(now))
+        self.inner().read(|state| state.core.quarantined(Instant::now()))
     }
 
     /// Holds nothing against a call any more. False if nothing was.
