@@ -11,6 +11,7 @@ mod control;
 mod delivery;
 mod item;
 mod lane;
+mod pulse;
 mod receive;
 mod scope;
 mod send;
@@ -41,7 +42,7 @@ pub use self::table::{Admission, ShapeMismatch};
 use self::turns::{Ticket, Turns};
 use crate::attachments::{Arrived, Borrowing, Carrying, Lending, Packed, Trust};
 use crate::sync::lock;
-use crate::sys::Board;
+use crate::sys::{Bell, Board};
 use crate::transport::Transport;
 use crate::writer::{Bounds, Mark, Writer};
 
@@ -87,12 +88,16 @@ pub struct Conn {
     state: Mutex<State>,
     /// The last of the peer's calls was answered.
     idle: Notify,
+    /// The first call of ours after a rest was made.
+    used: Notify,
     /// Whoever reads is at it: answers leave together when it is done.
     batching: AtomicBool,
     /// The message types the peer handles, once it has said so.
     welcomed: OnceLock<Table>,
     /// Where a child notes which calls of ours it has begun.
     their_board: OnceLock<Board>,
+    /// What a child answers by beating on its board.
+    their_bell: OnceLock<Bell>,
     /// Where we, a child, note which calls of our parent's we have begun.
     our_board: OnceLock<Board>,
     /// A child, and each end of a port, says by a frame that it begins a call where there is no board for it.
@@ -125,6 +130,8 @@ struct State {
     reporting: HashSet<CallId>,
     /// Calls whose items, and [`CallId::NONE`] if one-way messages, have credit to be given back once there is room.
     owed: HashSet<CallId>,
+    /// Somebody wants to know of the next call of ours.
+    resting: bool,
     closed: bool,
 }
 
@@ -196,12 +203,15 @@ impl Conn {
                 senders: Turns::default(),
                 reporting: HashSet::new(),
                 owed: HashSet::new(),
+                resting: false,
                 closed: false,
             }),
             idle: Notify::new(),
+            used: Notify::new(),
             batching: AtomicBool::new(false),
             welcomed: OnceLock::new(),
             their_board: OnceLock::new(),
+            their_bell: OnceLock::new(),
             our_board: OnceLock::new(),
             reports_starts,
             begun_at_end: AtomicUsize::new(0),
