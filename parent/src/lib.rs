@@ -47,6 +47,8 @@ mod stdio;
 
 mod invitation;
 mod lifecycle;
+mod proc;
+mod pulse;
 mod report;
 
 pub use child::Child;

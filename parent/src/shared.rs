@@ -14,19 +14,32 @@ use crate::condemned::Condemned;
 use crate::event::ChildEvent;
 use crate::log::Log;
 use crate::process::Process;
-use crate::report::ExitReport;
+use crate::report::{ExitReport, Why};
 
 /// What is wanted of a child. Each is more than the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wish {
     Stay,
     Disconnect,
     Shutdown,
     /// Nobody waits for its start any more.
     DropStart,
-    Kill,
+    Kill(Why),
     /// The `Parent` was dropped.
     Abandon,
+}
+
+impl Wish {
+    fn rank(self) -> u8 {
+        match self {
+            Self::Stay => 0,
+            Self::Disconnect => 1,
+            Self::Shutdown => 2,
+            Self::DropStart => 3,
+            Self::Kill(_) => 4,
+            Self::Abandon => 5,
+        }
+    }
 }
 
 /// Which protocol a child speaks, with its type hidden.
@@ -102,13 +115,20 @@ impl Shared {
         self.ready.load(Ordering::Acquire)
     }
 
-    /// Raises the wish; a lower one changes nothing.
+    /// Raises the wish; one that is no higher changes nothing, so the first reason for a kill holds.
     pub(crate) fn wish(&self, wish: Wish) {
         self.wish.send_if_modified(|known| {
-            let more = wish > *known;
-            *known = wish.max(*known);
+            let more = wish.rank() > known.rank();
+            if more {
+                *known = wish;
+            }
             more
         });
+    }
+
+    /// Wishes the child killed, for this reason.
+    pub(crate) fn end(&self, why: Why) {
+        self.wish(Wish::Kill(why));
     }
 
     /// The handler of a call that was given up has until `end`; for ever if there is none.
