@@ -166,3 +166,40 @@ impl Shared {
         Arc::clone(self.report.get().expect("the driver sets the report before it says that the child has ended"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_protocol::{Bincode, Version};
+
+    use super::*;
+
+    enum Any {}
+    impl Protocol for Any {
+        const NAME: &'static str = "any";
+        const VERSION: Version = Version::new(1, 0);
+        type Init = ();
+        type Codec = Bincode;
+    }
+
+    #[tokio::test]
+    async fn a_wish_is_only_raised_and_the_first_reason_for_a_kill_holds() {
+        let process = Arc::new(Process::attached(std::process::id()).unwrap());
+        let shared = Shared::new(ChildName::new("any").unwrap(), ProtocolTag::of::<Any>(), process);
+        let wishes = [
+            (Wish::Shutdown, Wish::Shutdown),
+            (Wish::Disconnect, Wish::Shutdown),
+            (Wish::DropStart, Wish::DropStart),
+            (Wish::Kill(Why::Frozen), Wish::Kill(Why::Frozen)),
+            (Wish::Kill(Why::Killed), Wish::Kill(Why::Frozen)),
+            (Wish::Shutdown, Wish::Kill(Why::Frozen)),
+            (Wish::Abandon, Wish::Abandon),
+            (Wish::Kill(Why::Killed), Wish::Abandon),
+        ];
+        for (wish, known) in wishes {
+            shared.wish(wish);
+            assert_eq!(*shared.wish.borrow(), known);
+        }
+        shared.end(Why::Frozen);
+        assert_eq!(*shared.wish.borrow(), Wish::Abandon);
+    }
+}

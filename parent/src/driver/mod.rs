@@ -147,15 +147,7 @@ pub(crate) fn start(beginning: Beginning) -> oneshot::Receiver<Result<(), StartE
         inbox: Inbox { letters: Some(letters), task: Some(task) },
         handlers,
         wishes,
-        starting: Some(Starting {
-            result,
-            step: Step::Handshake,
-            ours,
-            expected,
-            init,
-            terms,
-            failure: None,
-        }),
+        starting: Some(Starting { result, step: Step::Handshake, ours, expected, init, terms, failure: None }),
         terminate,
         watch: None,
         end: None,
@@ -260,7 +252,8 @@ impl Driver {
     fn on_hello(&mut self, hello: &Hello) -> Option<Cue> {
         let starting = self.starting.as_mut()?;
         let peer = Peer::Child(self.shared.name.clone());
-        let conn = Arc::new(Conn::new(self.link.transport(), peer, starting.terms.trust, &starting.ours, &hello.limits));
+        let conn =
+            Arc::new(Conn::new(self.link.transport(), peer, starting.terms.trust, &starting.ours, &hello.limits));
         let writer = Arc::clone(&conn);
         self.writing = Some(Box::pin(async move { writer.write().await }));
         self.link.open(Arc::clone(&conn));
