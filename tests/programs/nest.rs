@@ -93,7 +93,8 @@ async fn cycles() -> Result<(), Box<dyn Error>> {
 async fn cycle(parent: &Parent, times: u64) -> Result<(), Box<dyn Error>> {
     for number in 0..times {
         let spec = ChildSpec::<Drill>::new("cycle", Program::current_exe("quiet")).init(Begin::Well);
-        let child = parent.spawn(spec.stdout(Stdio::lines()).stderr(Stdio::lines())).await?;
+        let spec = spec.stdout(Stdio::lines()).stderr(Stdio::lines()).frozen_after(Some(Duration::from_secs(2)));
+        let child = parent.spawn(spec).await?;
         assert_eq!(child.request(Echo(number)).await?, number);
         child.kill().await;
     }

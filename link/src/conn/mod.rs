@@ -96,8 +96,9 @@ pub struct Conn {
     welcomed: OnceLock<Table>,
     /// Where a child notes which calls of ours it has begun.
     their_board: OnceLock<Board>,
-    /// What a child answers by beating on its board.
-    their_bell: OnceLock<Bell>,
+    /// What a child answers by beating on its board, until the link is aborted: a handle that is kept holds no
+    /// descriptor.
+    their_bell: Mutex<Option<Bell>>,
     /// Where we, a child, note which calls of our parent's we have begun.
     our_board: OnceLock<Board>,
     /// A child, and each end of a port, says by a frame that it begins a call where there is no board for it.
@@ -211,7 +212,7 @@ impl Conn {
             batching: AtomicBool::new(false),
             welcomed: OnceLock::new(),
             their_board: OnceLock::new(),
-            their_bell: OnceLock::new(),
+            their_bell: Mutex::default(),
             our_board: OnceLock::new(),
             reports_starts,
             begun_at_end: AtomicUsize::new(0),
@@ -348,6 +349,7 @@ impl Conn {
     /// Ends both directions at once. Nothing may be received after it.
     pub fn abort(&self) {
         self.writer.abort();
+        lock(&self.their_bell).take();
         self.lending.end();
         self.borrowing.end();
     }

@@ -15,13 +15,12 @@ impl Conn {
         }
         let Ok((bell, descriptor)) = Bell::create() else { return };
         init.take_along(Entry::Bell, descriptor);
-        // Shared once, before anything is sent.
-        let _ = self.their_bell.set(bell);
+        *lock(&self.their_bell) = Some(bell);
     }
 
     /// Has the child beat, if it can.
     pub fn ring(&self) {
-        if let Some(bell) = self.their_bell.get() {
+        if let Some(bell) = &*lock(&self.their_bell) {
             bell.ring();
         }
     }
@@ -29,7 +28,7 @@ impl Conn {
     /// A number that grows with every beat of the child's. `None` if it does not beat, whether it is rung or not.
     #[must_use]
     pub fn beats(&self) -> Option<u64> {
-        self.their_bell.get()?;
+        lock(&self.their_bell).as_ref()?;
         self.their_board.get()?.beats()
     }
 

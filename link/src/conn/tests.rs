@@ -317,6 +317,18 @@ async fn a_child_is_rung_only_where_it_has_a_board_to_beat_on() {
 }
 
 #[tokio::test]
+async fn a_link_that_is_aborted_lets_go_of_its_bell() {
+    let (parent, _child) = pair(Limits::default(), 1 << 20);
+    let (bell, childs_end) = Bell::create().unwrap();
+    *lock(&parent.conn.their_bell) = Some(bell);
+    assert!(!crate::sys::peer_has_finished(&childs_end));
+    parent.conn.abort();
+    assert!(crate::sys::peer_has_finished(&childs_end));
+    parent.conn.ring();
+    assert_eq!(parent.conn.beats(), None);
+}
+
+#[tokio::test]
 async fn a_childs_calls_are_not_noted_on_its_parents_board() {
     let (mut parent, mut child) = pair(Limits::default(), 1 << 20);
     share_board(&parent, &child);
