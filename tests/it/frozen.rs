@@ -110,7 +110,7 @@ async fn a_stopped_child_is_waited_for_unless_its_spec_says_otherwise() {
 }
 
 #[tokio::test]
-async fn a_child_that_is_called_without_end_is_not_rested_by_being_judged() {
+async fn a_child_that_answers_call_after_call_is_not_touched_until_it_stops() {
     let (_parent, child) = judged(LIMIT, true).await;
     let end = Instant::now() + 3 * LIMIT;
     let mut number = 0;
