@@ -101,17 +101,6 @@ impl Process {
         self.pid
     }
 
-    /// How many bytes of its memory are resident, if that can be told.
-    pub(crate) fn resident(&self) -> Option<u64> {
-        if matches!(&*lock(&self.state), State::Hosted(_)) {
-            return None;
-        }
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-        Some(kilobytes * 1024)
-    }
-
     /// Waits until the process has ended; it is not reaped by that.
     pub(crate) async fn ended(&self) {
         let hosted = match &*lock(&self.state) {
@@ -162,7 +151,6 @@ impl Process {
     }
 
     /// The memory it has resident, in bytes. `None` as above.
-    #[expect(dead_code, reason = "for pools, which replace a child that has too much")]
     pub(crate) fn resident(&self) -> Option<u64> {
         self.observe(proc::resident)
     }
