@@ -16,9 +16,9 @@ pub use kinfolk_protocol::Postcard;
 pub use kinfolk_protocol::{
     Answer, Answered, Blob, Broken, BrokenLoan, Call, Cancelled, ChildName, Codec, CodecError, Contract, Direction,
     ErrorOf, Failure, Fault, FrameError, Handle, Limits, LimitsError, LogLevel, LogRecord, MAX_ATTACHMENTS, Message,
-    MessageId, NameError, Nature, Never, OneWay, Outline, PanicInfo, Payload, Port, PortMismatch, Progress, Protocol,
-    Refusal, Reply, Shape, Sketch, Streamed, Streaming, ToChild, ToParent, Towards, Transfer, Unanswered, Untaken,
-    Version, Way, WireError,
+    MessageId, MessageName, NameError, Nature, Never, OneWay, Outline, PanicInfo, Payload, Port, PortMismatch,
+    Progress, Protocol, Refusal, Reply, Shape, Sketch, Streamed, Streaming, ToChild, ToParent, Towards, Transfer,
+    Unanswered, Untaken, Version, Way, WireError,
 };
 
 #[cfg(all(feature = "macros", feature = "child"))]
@@ -30,7 +30,7 @@ pub mod parent {
     pub use kinfolk_parent::{
         Asker, CallError, CallSite, Cause, Child, ChildEvent, ChildInfo, ChildSpec, Cx, Disconnected, EndedBy, Events,
         ExitReport, ExitStatus, Initialized, Invitation, NeedsInit, NoInit, Output, Parent, Pending, Program,
-        ProgramError, Replies, Request, StartError, Stdio, Step, Unhandled, Why, WithInit,
+        ProgramError, Replies, Request, StartError, Stdio, Step, Unhandled, UnhandledError, Why, WithInit,
     };
 }
 

@@ -64,11 +64,11 @@ impl Dispatch for Serving {
     fn dispatch(&self, runtime: &Arc<Runtime>, received: Received, start: Start) {
         match received {
             Received::Call(asked) => self.call(runtime, asked, start),
-            Received::Message { message, payload } => {
+            Received::Message(letter) => {
                 // Without a mailbox the child is leaving, and the message counts as not taken.
                 if let Some(mailbox) = &*lock(&self.mailbox) {
                     // Its task ends only after this sender is gone.
-                    let _ = mailbox.send(Letter { message, payload });
+                    let _ = mailbox.send(letter);
                 }
             }
             _ => {}

@@ -145,7 +145,7 @@ impl Runtime {
                     open
                 });
             }
-            received @ (Received::Call(_) | Received::Message { .. }) => self.dispatch(received),
+            received @ (Received::Call(_) | Received::Message(_)) => self.dispatch(received),
             // What only a child says means nothing from a parent.
             _ => {}
         }

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kinfolk_protocol::{Answer, Contract, Failure, Kind, MAX_WELCOMED, Message, MessageId, PanicInfo, Welcomed};
+use kinfolk_protocol::{
+    Answer, Contract, Failure, Kind, MAX_WELCOMED, Message, MessageId, MessageName, PanicInfo, Welcomed,
+};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::attachments::Arrived;
-use crate::conn::{Answering, Asked, Conn, Scope};
+use crate::conn::{Answering, Asked, Conn, Letter, Scope, ShapeMismatch};
 use crate::handling::{Caught, answer, handle};
 use crate::sync::panic_text;
 
@@ -118,9 +120,24 @@ impl<X> Handlers<X> {
         entries.into_iter().map(|entry| entry.welcomed.clone()).collect()
     }
 
-    fn find(&self, id: MessageId, answered: bool) -> Option<&dyn Erased<X>> {
+    /// A type of which this side speaks, by its name if there is a handler for it.
+    #[must_use]
+    pub fn name(&self, id: MessageId) -> MessageName {
+        let at = self.entries.binary_search_by_key(&id, |entry| entry.welcomed.message).ok();
+        MessageName::new(id, at.map(|at| self.entries[at].name))
+    }
+
+    fn find(&self, id: MessageId, answered: bool) -> Option<&Entry<X>> {
         let at = self.entries.binary_search_by_key(&id, |entry| entry.welcomed.message).ok()?;
-        Some(&self.entries[at]).filter(|entry| entry.answered == answered).map(|entry| &*entry.handler)
+        Some(&self.entries[at]).filter(|entry| entry.answered == answered)
+    }
+}
+
+impl<X> Entry<X> {
+    /// Compares the type with what the sender means by it, if the sender could not.
+    fn check(&self, definition: Option<&Welcomed>) -> Result<(), Failure> {
+        let compared = definition.map_or(Ok(()), |theirs| ShapeMismatch::check(self.name, &self.welcomed, theirs));
+        compared.map_err(|mismatch| Failure::BadMessage(mismatch.to_string()))
     }
 }
 
@@ -157,12 +174,18 @@ impl<X: Send + 'static> Handlers<X> {
         asked: Asked,
         permits: Option<Arc<Semaphore>>,
     ) -> BoxFuture<'static, ()> {
-        let Some(handler) = self.find(asked.message, true) else {
-            let answering = Answering::new(Arc::clone(conn), asked.call);
-            return async move { answering.fail(&Failure::Unsupported).await }.boxed();
-        };
-        let scope = Scope::new(conn, &asked);
-        handler.call(with, Incoming { scope, payload: asked.payload, permits }, self.caught)
+        let found = self.find(asked.message, true).ok_or(Failure::Unsupported);
+        let checked = found.and_then(|entry| entry.check(asked.definition.as_deref()).map(|()| entry));
+        match checked {
+            Ok(entry) => {
+                let scope = Scope::new(conn, &asked);
+                entry.handler.call(with, Incoming { scope, payload: asked.payload, permits }, self.caught)
+            }
+            Err(failure) => {
+                let answering = Answering::new(Arc::clone(conn), asked.call);
+                async move { answering.fail(&failure).await }.boxed()
+            }
+        }
     }
 
     /// The handling of a one-way message.
@@ -171,19 +194,13 @@ impl<X: Send + 'static> Handlers<X> {
     /// The message, if there is no handler for it.
     pub fn message(&self, with: X, letter: Letter) -> Result<BoxFuture<'static, Result<(), Failure>>, Letter> {
         match self.find(letter.message, false) {
-            Some(handler) => Ok(handler.message(with, letter.payload, self.caught)),
+            Some(entry) => Ok(match entry.check(letter.definition.as_deref()) {
+                Ok(()) => entry.handler.message(with, letter.payload, self.caught),
+                Err(failure) => std::future::ready(Err(failure)).boxed(),
+            }),
             None => Err(letter),
         }
     }
-}
-
-/// A one-way message on its way to its handler.
-#[derive(Debug)]
-pub struct Letter {
-    /// Its type.
-    pub message: MessageId,
-    /// Its value, in the protocol's codec.
-    pub payload: Arrived,
 }
 
 /// Handles one-way messages one after another until no more can come, gives their credit back, and tells the peer of

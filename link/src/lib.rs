@@ -38,12 +38,12 @@ mod sys;
 pub use ambient::Ambient;
 pub use attachments::{Arrived, BlobBuilder, Packed, Region, Trust, arrival};
 pub use conn::{
-    Admission, Answering, Asked, CallOutcome, Calling, Conn, Delivery, Known, Manner, Peer, Received, Scope, SendCause,
-    SendError, Sending, ShapeMismatch,
+    Admission, Answering, Asked, CallOutcome, Calling, Conn, Delivery, Known, Letter, Manner, Peer, Received, Scope,
+    SendCause, SendError, Sending, ShapeMismatch,
 };
 pub use endpoint::{CONNECT_VARIABLE, Endpoint, Visitor, connect};
 pub use error::{LinkError, Misbehaviour};
-pub use handlers::{Handlers, Letter, deliver};
+pub use handlers::{Handlers, deliver};
 pub use handling::{Caught, answer, handle};
 pub use inherited::{InheritedPair, LINK_VARIABLE, ROLE_VARIABLE, claim, is_waiting, waiting_role};
 pub use memory::Memory;
@@ -53,7 +53,7 @@ pub use scratch::CodecOf;
 pub use sync::{lock, panic_text};
 pub use sys::{
     Atom, Heart, Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_has_finished, peer_is_gone,
-    reap, receive_blocking, set_process_name,
+    peer_process, process_has_ended, reap, receive_blocking, set_process_name,
 };
 pub use transport::{Lost, Passed, Room, Transport};
 

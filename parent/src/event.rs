@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use kinfolk_link::{Arrived, CodecOf, Misbehaviour};
-use kinfolk_protocol::{CodecError, Failure, LogRecord, Message, MessageId, PanicInfo};
+use kinfolk_link::Misbehaviour;
+use kinfolk_protocol::{Failure, LogRecord, MessageName, PanicInfo};
 
 use crate::report::ExitReport;
+use crate::unhandled::Unhandled;
 
 /// Something that happened to a child. In this order, whatever happens: `Spawned`, `Ready`, messages and errors,
 /// `Disconnected`, `Exited`; output may come anywhere before `Exited`.
@@ -31,14 +32,14 @@ pub enum ChildEvent {
     /// A message of the child's was not handled here: it did not decode, or its handler panicked.
     Failed {
         /// Its type.
-        message: MessageId,
+        message: MessageName,
         /// Why.
         failure: Failure,
     },
     /// A one-way message to the child was not handled there.
     Rejected {
         /// Its type.
-        message: MessageId,
+        message: MessageName,
         /// Why.
         failure: Failure,
     },
@@ -80,36 +81,4 @@ pub enum Output {
     Stdout,
     /// Standard error.
     Stderr,
-}
-
-/// A message that the spec has no handler for.
-#[derive(Debug, Clone)]
-pub struct Unhandled {
-    message: MessageId,
-    payload: Arc<Arrived>,
-}
-
-impl Unhandled {
-    pub(crate) fn new(message: MessageId, payload: Arrived) -> Self {
-        // A small message must not keep the whole buffer it was read into alive for as long as nobody reads it.
-        Self { message, payload: Arc::new(payload.kept()) }
-    }
-
-    /// True if it is an `M`.
-    #[must_use]
-    pub fn is<M: Message>(&self) -> bool {
-        self.message == MessageId::of(M::NAME)
-    }
-
-    /// The message, if it is an `M`.
-    ///
-    /// # Errors
-    /// [`CodecError`] if it is one by name but does not decode.
-    pub fn decode<M: Message>(&self) -> Option<Result<M, CodecError>> {
-        self.is::<M>().then(|| self.payload.duplicate().decode::<CodecOf<M>, M>())
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.payload.len()
-    }
 }

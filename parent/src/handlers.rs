@@ -8,8 +8,9 @@ use kinfolk_protocol::{Answer, Message, Welcomed};
 use tokio::sync::mpsc;
 
 use crate::cx::Cx;
-use crate::event::{ChildEvent, Unhandled};
+use crate::event::ChildEvent;
 use crate::shared::Shared;
+use crate::unhandled::Unhandled;
 
 /// The handlers of a spec.
 #[derive(Debug, Default)]
@@ -53,13 +54,13 @@ pub(crate) async fn deliver(
         let (message, bytes) = (letter.message, letter.payload.len());
         let handled = match handlers.0.message(Arc::clone(&shared), letter) {
             Ok(handling) => handling.await,
-            Err(Letter { message, payload }) => {
-                shared.push(ChildEvent::Message(Unhandled::new(message, payload)));
+            Err(letter) => {
+                shared.push(ChildEvent::Message(Unhandled::new(letter)));
                 continue;
             }
         };
         if let Err(failure) = handled {
-            shared.push(ChildEvent::Failed { message, failure });
+            shared.push(ChildEvent::Failed { message: handlers.0.name(message), failure });
         }
         if let Some(conn) = shared.conn.get() {
             conn.taken(bytes);

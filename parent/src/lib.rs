@@ -21,6 +21,9 @@ mod handlers;
 
 mod cx;
 
+#[cfg(feature = "tower")]
+mod service;
+
 mod child;
 mod request;
 
@@ -35,6 +38,7 @@ mod trace;
 mod log;
 
 mod event;
+mod unhandled;
 
 mod process;
 
@@ -54,7 +58,7 @@ mod report;
 pub use child::Child;
 pub use cx::{Cause, Cx};
 pub use error::{CallError, CallSite, StartError, Step};
-pub use event::{ChildEvent, Disconnected, Output, Unhandled};
+pub use event::{ChildEvent, Disconnected, Output};
 pub use events::Events;
 pub use invitation::Invitation;
 #[doc(inline)]
@@ -65,3 +69,4 @@ pub use report::{EndedBy, ExitReport, ExitStatus, Why};
 pub use request::{Asker, Pending, Replies, Request};
 pub use spec::{ChildSpec, Initialized, NeedsInit, NoInit, WithInit};
 pub use stdio::Stdio;
+pub use unhandled::{Unhandled, UnhandledError};

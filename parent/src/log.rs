@@ -190,18 +190,20 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use kinfolk_link::Arrived;
+    use kinfolk_link::{Arrived, Letter};
     use kinfolk_protocol::MessageId;
 
     use super::*;
-    use crate::event::{Output, Unhandled};
+    use crate::event::Output;
+    use crate::unhandled::Unhandled;
 
     fn line(text: usize) -> ChildEvent {
         ChildEvent::Output { stream: Output::Stdout, line: text.to_string() }
     }
 
     fn message(bytes: usize) -> ChildEvent {
-        ChildEvent::Message(Unhandled::new(MessageId::of("m"), Arrived::from(Bytes::from(vec![0; bytes]))))
+        let payload = Arrived::from(Bytes::from(vec![0; bytes]));
+        ChildEvent::Message(Unhandled::new(Letter { message: MessageId::of("m"), payload, definition: None }))
     }
 
     fn next(log: &mut Log, reader: ReaderId) -> (String, Freed) {

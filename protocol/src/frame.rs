@@ -61,6 +61,8 @@ pub enum Kind {
     Message = 0x20,
     /// One-way messages have been taken, or items of a call: room for as many more.
     Credit = 0x21,
+    /// Parent and child: what a type of messages looks like, before the first of them whose sender could not compare.
+    Definition = 0x22,
     /// Parent to child: finish what is begun, then leave. Over a port: its sender lets nothing new in.
     Drain = 0x30,
     /// Child to parent: a thread panicked.
@@ -99,6 +101,7 @@ impl Kind {
             0x17 => Self::Stopped,
             0x20 => Self::Message,
             0x21 => Self::Credit,
+            0x22 => Self::Definition,
             0x30 => Self::Drain,
             0x31 => Self::Panicked,
             0x32 => Self::Rejected,
@@ -222,6 +225,9 @@ impl Header {
         let flags = Flags(flags);
         if length > WHOLE && !flags.has(Flags::LONG) && kind != Kind::Init {
             return Err(FrameError::NotCut { kind, length });
+        }
+        if length > 0 && flags.has(Flags::ABANDONED) {
+            return Err(FrameError::AbandonedLength { length });
         }
         Ok(Self {
             kind,

@@ -5,16 +5,17 @@
 //! where older readers do not look.
 
 mod greeting;
+mod table;
 
 use thiserror::Error;
 
 pub use self::greeting::{Greeting, PortMismatch};
+pub use self::table::{MAX_WELCOMED, Welcomed};
+use self::table::{put_table, table};
 use crate::codec::Codec;
 use crate::fault::Fault;
 use crate::limits::Limits;
-use crate::message::{Message, Protocol};
-use crate::name::MessageId;
-use crate::shape::Outline;
+use crate::message::Protocol;
 use crate::version::Version;
 use crate::wire::{Fields, WireError, put_text};
 
@@ -241,60 +242,6 @@ impl Init {
     }
 }
 
-/// A message type one side handles.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Welcomed {
-    /// The type.
-    pub message: MessageId,
-    /// A fingerprint of its shape, or 0 where none is known.
-    pub fingerprint: u64,
-    /// Its shape in words, for an error message; empty where none is known, or there was no room for it.
-    pub shape: String,
-}
-
-impl Welcomed {
-    /// The entry for a message type.
-    #[must_use]
-    pub fn of<M: Message>() -> Self {
-        let Outline { fingerprint, text } = Outline::of::<M>();
-        Self { message: MessageId::of(M::NAME), fingerprint, shape: text }
-    }
-}
-
-/// Types beyond these do not fit one frame.
-pub const MAX_WELCOMED: usize = 2_048;
-/// What the shapes of a table may take together, so that it fits one frame with as many types as there may be.
-const MAX_SHAPES: usize = 24 * 1024;
-
-/// Shapes come behind the table: a reader without use for them stops there.
-fn put_table(out: &mut Vec<u8>, table: &[Welcomed]) {
-    out.extend_from_slice(&(table.len() as u32).to_le_bytes());
-    for entry in table {
-        out.extend_from_slice(&entry.message.to_bits().to_le_bytes());
-        out.extend_from_slice(&entry.fingerprint.to_le_bytes());
-    }
-    let mut room = MAX_SHAPES;
-    for entry in table {
-        let fits = entry.shape.len() <= room;
-        room -= if fits { entry.shape.len() } else { 0 };
-        put_text(out, if fits { &entry.shape } else { "" });
-    }
-}
-
-fn table(fields: &mut Fields<'_>) -> Result<Vec<Welcomed>, WireError> {
-    let count = fields.u32("count")? as usize;
-    // The announced count reserves nothing: entries are pushed as they are found.
-    let mut table = Vec::new();
-    for _ in 0..count {
-        let message = MessageId::from_bits(fields.u64("message")?);
-        table.push(Welcomed { message, fingerprint: fields.u64("fingerprint")?, shape: String::new() });
-    }
-    for entry in &mut table {
-        entry.shape = fields.text("shape")?.to_owned();
-    }
-    Ok(table)
-}
-
 /// The child's word that it is initialized.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ready {
@@ -386,6 +333,8 @@ fn limits(fields: &mut Fields<'_>) -> Result<Limits, WireError> {
         items: fields.u32("items")?,
         item_bytes: fields.u64("item_bytes")?,
         blob_bytes: fields.u64("blob_bytes")?,
+        // Not told, since nobody but its owner can keep to it.
+        ..Limits::DEFAULT
     };
     limits.check().map_err(|error| fields.invalid("limits", error))?;
     Ok(limits)

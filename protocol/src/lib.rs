@@ -103,7 +103,7 @@ pub use message::{
     Answer, Answered, Call, Contract, Direction, ErrorOf, Message, Never, OneWay, Payload, Progress, Protocol, Reply,
     Streamed, Streaming, ToChild, ToParent, Towards, Unanswered, Way,
 };
-pub use name::{CallId, ChildName, MessageId, NameError};
+pub use name::{CallId, ChildName, MessageId, MessageName, NameError};
 pub use port::Port;
 pub use session::{Broken, BrokenLoan, Closing, Grant, ItemRoom, Loans, MAX_REGIONS, Session, Settled, Untaken};
 pub use shape::{Outline, Shape, Sketch};

@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-/// What one side accepts from the other; each announces its own in the handshake and the other keeps to it.
+/// What one side accepts from the other; each announces its own in the handshake, but for
+/// [`descriptors`](Self::descriptors), and the other keeps to it.
 ///
 /// Together they bound every queue between two sides, in items and in bytes: whoever would send more waits
 /// (`send`, `request`) or gets its message back (`try_send`). A peer that sends more all the same has broken the
@@ -35,6 +36,12 @@ pub struct Limits {
     /// much of the peer's memory, or of ours where the peer is not trusted, may be held by what is not dropped.
     /// 0: none comes in shared memory. Default: 1 GiB.
     pub blob_bytes: u64,
+    /// Descriptors that messages of the other side may have this side hold until they are decoded: of handles, and of
+    /// sealed blobs. Those of a message that would exceed it are closed as it comes, and the message fails alone, as
+    /// where this process has no descriptor left. Not announced: a sender cannot know what has been decoded. Too low:
+    /// messages with handles fail while others wait for their handler. Too high: a hostile peer takes what this process
+    /// may have open. 0: no handle comes, and no sealed blob. Default: 1,024.
+    pub descriptors: u32,
 }
 
 impl Default for Limits {
@@ -61,12 +68,20 @@ impl Limits {
         items: 64,
         item_bytes: 1 << 20,
         blob_bytes: 1 << 30,
+        descriptors: 1_024,
     };
 
     /// Sets [`blob_bytes`](Self::blob_bytes).
     #[must_use]
     pub const fn blob_bytes(mut self, bytes: u64) -> Self {
         self.blob_bytes = bytes;
+        self
+    }
+
+    /// Sets [`descriptors`](Self::descriptors).
+    #[must_use]
+    pub const fn descriptors(mut self, descriptors: u32) -> Self {
+        self.descriptors = descriptors;
         self
     }
 
@@ -112,14 +127,15 @@ impl Limits {
             items: self.items.min(CEILING.0),
             item_bytes: self.item_bytes.min(CEILING.1),
             blob_bytes: self.blob_bytes.min(BLOB_CEILING),
+            descriptors: self.descriptors,
         }
     }
 
     /// Checks that work is possible within them.
     ///
     /// # Errors
-    /// [`LimitsError`] if `max_message` is below 64 KiB, or one of the others but `blob_bytes` is 0: nothing could ever
-    /// be sent.
+    /// [`LimitsError`] if `max_message` is below 64 KiB, or one of the others is 0, but for `blob_bytes` and
+    /// `descriptors`: nothing could ever be sent.
     pub const fn check(&self) -> Result<(), LimitsError> {
         if self.max_message < LEAST_MESSAGE {
             return Err(LimitsError {

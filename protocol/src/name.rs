@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::message::Message;
+
 /// The name of a child, unique within its parent: 1 to 64 letters, digits, `.`, `_`, `-`.
 ///
 /// It appears in errors, events, logs and file names, hence the narrow alphabet. Clones share the text.
@@ -146,6 +148,50 @@ impl fmt::Display for MessageId {
     }
 }
 
+/// A message type as events tell of it: by its name, where this side knows one for the id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MessageName {
+    id: MessageId,
+    name: Option<&'static str>,
+}
+
+impl MessageName {
+    /// The type of that id, which has this name if it is known.
+    #[must_use]
+    pub const fn new(id: MessageId, name: Option<&'static str>) -> Self {
+        Self { id, name }
+    }
+
+    /// What it is called in a frame.
+    #[must_use]
+    pub const fn id(self) -> MessageId {
+        self.id
+    }
+
+    /// What it is called in the program. `None` if the other side speaks of a type that this side has neither sent of
+    /// late nor handles.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        self.name
+    }
+
+    /// True if it is `M`.
+    #[must_use]
+    pub fn is<M: Message>(self) -> bool {
+        self.id == MessageId::of(M::NAME)
+    }
+}
+
+/// The name between backticks, or the id.
+impl fmt::Display for MessageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name {
+            Some(name) => write!(f, "`{name}`"),
+            None => write!(f, "{}", self.id),
+        }
+    }
+}
+
 /// A call on one link: a slot of the caller's table and the slot's generation, so that an answer to an earlier call
 /// of the same slot is never matched to a later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -200,6 +246,13 @@ mod tests {
         assert_eq!(ChildName::new(&"x".repeat(65)), Err(NameError::TooLong { bytes: 65 }));
         let message = ChildName::new("a b").unwrap_err().to_string();
         assert!(message.contains("' '"), "{message}");
+    }
+
+    #[test]
+    fn a_message_type_is_told_of_by_its_name_or_else_by_its_id() {
+        let id = MessageId::of("foobar");
+        assert_eq!(MessageName::new(id, Some("foobar")).to_string(), "`foobar`");
+        assert_eq!(MessageName::new(id, None).to_string(), "85944171f73967e8");
     }
 
     #[test]

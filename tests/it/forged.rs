@@ -169,3 +169,24 @@ async fn what_is_lent_without_end_to_a_parent_that_cannot_give_it_back_is_caught
     let text = misbehaviour(&child, "lends-and-never-reads").await.to_string();
     assert!(text.contains("it lent blob 2147483648, which it has lent already"), "{text}");
 }
+
+#[tokio::test]
+async fn a_child_has_its_parent_hold_so_many_descriptors_and_what_is_beyond_is_refused_alone() {
+    let parent = Parent::new();
+    let spec = forger("sealed:without-end").limits(Limits::default().descriptors(5));
+    let child = within(parent.spawn(spec)).await.unwrap();
+    // Read, and so held, before any of them is decoded.
+    let messages = child.events().filter_map(async |event| match event {
+        ChildEvent::Message(message) => Some(message),
+        _ => None,
+    });
+    let held = within(messages.take(8).collect::<Vec<_>>()).await;
+    for message in &held[..5] {
+        assert!(message.decode::<Posted>().unwrap().is_ok());
+    }
+    for message in &held[5..] {
+        let text = message.decode::<Posted>().unwrap().unwrap_err().to_string();
+        assert!(text.contains("messages not decoded yet hold as many descriptors as"), "{text}");
+    }
+    assert!(child.is_connected());
+}

@@ -1,8 +1,16 @@
 //! No orphan, no zombie, no leak, however a parent ends.
+#![expect(clippy::disallowed_methods, reason = "the parents are programs here, started and killed from outside")]
 
-use std::io::BufRead;
+use std::io::{BufRead, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child as Process, Command};
 
-use crate::support::{eventually, exists, grandchildren, nest};
+use kinfolk_protocol::{Codec, HEADER_LEN, Header, Init, Kind, Limits, PREAMBLE, PREAMBLE_LEN, Protocol};
+use kinfolk_tests::{Begin, Drill};
+
+use crate::support::{NEST, eventually, exists, grandchildren, nest};
 
 #[tokio::test]
 async fn children_that_compute_end_with_a_parent_that_is_killed() {
@@ -13,6 +21,42 @@ async fn children_that_compute_end_with_a_parent_that_is_killed() {
     parent.wait().unwrap();
     // Half a second of grace; the rest is patience with a busy machine.
     eventually("both children are gone", || pids.iter().all(|pid| !exists(*pid) || is_zombie(*pid))).await;
+}
+
+/// A child whose parent is this test, by hand, and the parent's end of its link, after the handshake.
+fn child_by_hand(role: &str) -> (Process, UnixStream) {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let theirs = OwnedFd::from(theirs);
+    let stat = rustix::fs::fstat(&theirs).unwrap();
+    let mut command = Command::new(NEST);
+    command.env("KINFOLK_LINK", format!("{}:{}", stat.st_dev, stat.st_ino)).env("KINFOLK_ROLE", role).stdin(theirs);
+    let process = command.process_group(0).spawn().unwrap();
+    drop(command);
+    ours.read_exact(&mut [0; PREAMBLE_LEN]).unwrap();
+    assert_eq!(read_frame(&mut ours), Kind::Hello);
+    let name = "by-hand".to_owned();
+    let mut value = Vec::new();
+    <Drill as Protocol>::Codec::encode(&Begin::Well, &mut value).unwrap();
+    let init = Init { version: Drill::VERSION, limits: Limits::default(), name, value, welcomed: Vec::new() }.encode();
+    let header = Header::control(Kind::Init, init.len() as u32).encode();
+    ours.write_all(&[PREAMBLE.as_slice(), &header, &init].concat()).unwrap();
+    assert_eq!(read_frame(&mut ours), Kind::Ready);
+    (process, ours)
+}
+
+fn read_frame(link: &mut UnixStream) -> Kind {
+    let mut head = [0; HEADER_LEN];
+    link.read_exact(&mut head).unwrap();
+    let header = Header::decode(&head, u32::MAX).unwrap();
+    link.read_exact(&mut vec![0; header.length as usize]).unwrap();
+    header.kind
+}
+
+#[tokio::test]
+async fn a_child_does_not_take_the_end_of_its_link_for_the_death_of_a_parent_that_lives() {
+    let (mut process, link) = child_by_hand("lingering");
+    drop(link);
+    assert_eq!(process.wait().unwrap().code(), Some(0), "it came to its own end");
 }
 
 #[tokio::test]

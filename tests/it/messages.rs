@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
 use kinfolk::parent::{ChildEvent, ExitStatus, Parent};
-use kinfolk::{Failure, Limits, MessageId, SendCause};
+use kinfolk::{Failure, Limits, SendCause};
 use kinfolk_tests::{
     Begin, Count, Deed, Do, Drill, Echo, End, Farewell, Fragile, FragileNote, FragileTick, Ignored, Slow, Tick, Trip,
     When,
@@ -126,7 +126,7 @@ async fn a_panicking_one_way_handler_is_told_and_the_next_message_handled() {
     let mut events = child.events();
     loop {
         if let ChildEvent::Rejected { message, failure } = within(events.next()).await.unwrap() {
-            assert_eq!(message, MessageId::of("Trip"));
+            assert_eq!((message.to_string().as_str(), message.is::<Trip>()), ("`Trip`", true));
             assert!(matches!(failure, Failure::Panicked(panic) if panic.message == "tripped on purpose"));
             break;
         }
@@ -195,8 +195,8 @@ async fn a_panic_in_a_messages_own_code_does_not_stop_those_behind_it() {
     let (mut rejected, mut failed) = (false, false);
     while !(rejected && failed) {
         match within(events.next()).await.unwrap() {
-            ChildEvent::Rejected { message, .. } => rejected = message == MessageId::of("FragileNote"),
-            ChildEvent::Failed { message, .. } => failed = message == MessageId::of("FragileTick"),
+            ChildEvent::Rejected { message, .. } => rejected = message.name() == Some("FragileNote"),
+            ChildEvent::Failed { message, .. } => failed = message.name() == Some("FragileTick"),
             _ => {}
         }
     }

@@ -1,6 +1,7 @@
 //! A pool runs each call once, on whichever child has room.
 
 use std::collections::BTreeSet;
+use std::future::poll_fn;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -9,6 +10,7 @@ use kinfolk::parent::{ChildSpec, Parent, Program, Stdio, WithInit};
 use kinfolk::pool::{Pool, PoolBuilder, PoolError, Priority, Routing, WhenFull};
 use kinfolk_tests::labour::{Chore, CountTo, Declined, Deed, Fate, Hire, Labour};
 use tokio_util::sync::CancellationToken;
+use tower_service::Service;
 
 use crate::support::{LABOURER, eventually, within};
 
@@ -268,4 +270,27 @@ async fn a_shutdown_does_not_wait_for_ever() {
     within(pool.shutdown()).await;
     assert!(within(running).await.unwrap().unwrap_err().is_lost());
     assert!(within(queued).await.unwrap().unwrap_err().is_undelivered());
+}
+
+#[tokio::test]
+async fn a_pool_and_a_child_are_services_of_tower() {
+    let parent = Parent::new();
+    let mut pool = within(pool_of(&parent).size(1).queue(1)).await.unwrap();
+    let (_dir, path) = gate();
+    let mut calls = Vec::new();
+    for number in 0..2 {
+        within(poll_fn(|cx| Service::<Chore>::poll_ready(&mut pool, cx))).await.unwrap();
+        calls.push(tokio::spawn(pool.call(chore(number, Fate::Await(path.clone())))));
+        eventually("it has a place", || pool.stats().submitted == number + 1).await;
+    }
+    let mut ready = Box::pin(poll_fn(|cx| Service::<Chore>::poll_ready(&mut pool, cx)));
+    assert!(futures::poll!(&mut ready).is_pending());
+    open(&path);
+    within(ready).await.unwrap();
+    for call in calls {
+        within(call).await.unwrap().unwrap();
+    }
+    let mut child = pool.children().remove(0);
+    within(poll_fn(|cx| Service::<Chore>::poll_ready(&mut child, cx))).await.unwrap();
+    assert_eq!(within(child.call(chore(7, Fate::Done))).await.unwrap().number, 7);
 }

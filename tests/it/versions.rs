@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::StreamExt;
-use kinfolk::SendCause;
-use kinfolk::parent::{CallError, Child, ChildEvent, ChildSpec, Parent, Program};
+use kinfolk::parent::{CallError, Child, ChildEvent, ChildSpec, Parent, Program, Unhandled, UnhandledError};
+use kinfolk::{Protocol, SendCause};
 use kinfolk_tests::versions::{Long, Longer, Said, new, old};
 
 use crate::support::{eventually, within};
@@ -92,9 +92,12 @@ async fn what_the_older_parent_lacks_is_unsupported_or_an_event_and_harms_nothin
     assert!(review.sentence.contains("`Review`"), "{review:?}");
     assert_eq!(of(&said, "Rated").end, "Ok", "whoever reads the events may know it");
     loop {
-        if let ChildEvent::Message(message) = within(events.next()).await.unwrap() {
-            assert_eq!(message.decode::<new::Rated>().unwrap().unwrap().0, 1);
-            break;
+        match within(events.next()).await.unwrap() {
+            ChildEvent::Message(message) if message.is::<new::Rated>() => {
+                assert_eq!(message.decode::<new::Rated>().unwrap().unwrap().0, 1);
+                break;
+            }
+            _ => {}
         }
     }
     assert_eq!(within(child.request(old::Add(vec![1]))).await.unwrap(), 1);
@@ -150,6 +153,41 @@ async fn a_changed_message_is_refused_on_its_way_to_the_parent_too() {
         assert!(here.contains(ours) && there.contains(theirs), "{sentence}");
     }
     assert_eq!(of(&said, "Told").end, "Ok", "the rest goes on");
+}
+
+/// The child's message that no handler took.
+async fn noted<P: Protocol>(child: &Child<P>) -> Unhandled {
+    let mut events = child.events();
+    loop {
+        match within(events.next()).await.unwrap() {
+            ChildEvent::Message(message) if message.is::<new::Noted>() => return message,
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_changed_message_without_a_handler_is_not_misread_where_it_is_decoded() {
+    let (_parent, child, _) = new_parent().await;
+    let said = within(child.request(new::Relay)).await.unwrap();
+    assert_eq!(of(&said, "Noted").end, "Ok", "whoever reads the events may know it");
+    let message = noted(&child).await;
+    let error = message.decode::<new::Noted>().unwrap().unwrap_err();
+    assert!(matches!(error, UnhandledError::ShapeMismatch(_)), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "`Noted` is `Noted([u16])` in this program and `Noted(String)` in the other: build both from one version of \
+         the protocol crate; a minor version may add message types, never change them"
+    );
+    assert_eq!(message.decode::<old::Noted>().unwrap().unwrap().0, "x", "the child's own definition fits");
+    assert!(message.decode::<new::Told>().is_none());
+    assert_eq!(within(child.request(new::Add(vec![1]))).await.unwrap(), 1);
+
+    let (_parent, child, _) = old_parent().await;
+    within(child.request(old::Relay)).await.unwrap();
+    let error = noted(&child).await.decode::<old::Noted>().unwrap().unwrap_err();
+    assert!(matches!(error, UnhandledError::ShapeMismatch(_)), "{error:?}");
+    assert_eq!(within(child.request(old::Add(vec![1]))).await.unwrap(), 1);
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ async fn old_desk(me: Me<old::Desk>) -> child::Result {
                 sent(parent.send(old::Told(1)).await),
                 asked::<old::Quote, _, _>(parent.request(old::Quote { item: 1 }).await),
                 sent(parent.send(old::Seen(1)).await),
+                sent(parent.send(old::Noted("x".into())).await),
             ])
         })
         .run()
@@ -54,6 +55,7 @@ async fn new_desk(me: Me<new::Desk>) -> child::Result {
                 sent(parent.send(new::Told(1)).await),
                 asked::<new::Quote, _, _>(parent.request(new::Quote { item: 1, currency }).await),
                 sent(parent.send(new::Seen(1)).await),
+                sent(parent.send(new::Noted(vec![1])).await),
                 asked::<new::Review, _, _>(parent.request(new::Review(1)).await),
                 sent(parent.send(new::Rated(1)).await),
             ])

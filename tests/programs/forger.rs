@@ -189,6 +189,10 @@ fn sealed(link: &Link, how: &str) -> io::Result<()> {
         }
         "pipe" => post(LENGTH, rustix::pipe::pipe()?.0),
         "file" => post(LENGTH, File::open("/proc/self/exe")?.into()),
+        "without-end" => (0..8).try_for_each(|number| {
+            let entry = Entry::Sealed { loan: (1 << 31) + number, length: LENGTH };
+            link.post(entry, Some(memory(LENGTH, SEALED)?.as_fd()))
+        }),
         "changed-later" => {
             let memory = memory(LENGTH, SEALED)?;
             post(LENGTH, memory.try_clone()?)?;

@@ -15,6 +15,14 @@ fn main() -> ExitCode {
     if child::role().as_deref() == Some("quiet") {
         return child::main(|me: child::Me<Drill>| me.on_message(|_, Echo(number)| async move { Ok(number) }).run());
     }
+    if child::role().as_deref() == Some("lingering") {
+        return child::main(|me: child::Me<Drill>| async move {
+            me.on_message(|_, Echo(number)| async move { Ok(number) }).run().await?;
+            // It blocks its runtime for longer than a child outlives a parent that is dead.
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            Ok(())
+        });
+    }
     // Any other role is overlooked, as by a program that forgot to ask: `Parent::spawn` must notice.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run())) {

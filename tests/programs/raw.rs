@@ -83,12 +83,18 @@ fn breach(fault: &str) -> Option<Vec<u8>> {
         "unknown-chunk" => chunk(5, 10),
         "chunk-beyond" => [long(Kind::Message, WHOLE + 10), chunk(1, WHOLE), chunk(1, 11)].concat(),
         "chunk-after-end" => [long(Kind::Item, 10), chunk(1, 9), chunk(1, 2)].concat(),
+        "abandoned-with-bytes" => {
+            let flags = Flags::ABANDONED;
+            let chunk = Header { flags, ..Header::of_call(Kind::Chunk, CallId::from_bits(1), 1) };
+            [long(Kind::Message, WHOLE + 10), chunk.encode().to_vec(), vec![0]].concat()
+        }
         "many-long" => long(Kind::Message, WHOLE + 1).repeat(17),
         "long-credit" => long(Kind::Credit, WHOLE + 1),
         "long-oversize" => long(Kind::Message, u32::MAX),
         "not-cut" => Header::control(Kind::Message, WHOLE + 1).encode().to_vec(),
         "call-beyond" => call(1_024, Flags::NONE, b"x"),
         "call-twice" => call(3, Flags::NONE, b"x").repeat(2),
+        "definition-twice" => frame(Kind::Definition, &[0; 10]).repeat(2),
         "bad-context" => call(3, Flags::CONTEXT, b"\xff\xffx"),
         "item-credit" => [call(3, Flags::NONE, b"x"), of_call(Kind::Credit, call_id(3, 1), &[9; 12])].concat(),
         _ => return None,

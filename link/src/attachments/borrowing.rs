@@ -12,6 +12,7 @@ use bytes::Bytes;
 use kinfolk_protocol::{
     Arrival, Blob, BrokenLoan, Entry, FrameError, Header, Kind, Lent, Limits, Loans, MAX_REGIONS, Table, WireError,
 };
+use tokio::sync::Semaphore;
 
 use super::returned::{Condition, Returned, number};
 use super::{Arrived, Packed};
@@ -35,6 +36,8 @@ pub enum Trust {
 pub(crate) struct Borrowing {
     writer: Arc<Writer>,
     trust: Trust,
+    /// As many descriptors as the peer may have us hold besides those we do.
+    descriptors: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
@@ -65,7 +68,8 @@ impl Borrowing {
     /// For what we accept.
     pub(crate) fn new(writer: Arc<Writer>, trust: Trust, ours: &Limits) -> Arc<Self> {
         let state = State { loans: Loans::new(ours.blob_bytes), regions: HashMap::new(), owed: Vec::new() };
-        Arc::new(Self { writer, trust, state: Mutex::new(state) })
+        let descriptors = Arc::new(Semaphore::new((ours.descriptors as usize).min(Semaphore::MAX_PERMITS)));
+        Arc::new(Self { writer, trust, descriptors, state: Mutex::new(state) })
     }
 
     /// The message in a payload, with what came along.
@@ -81,18 +85,22 @@ impl Borrowing {
         let length = payload.len();
         let table = Table::decode(&payload, header.attachments)?;
         let mut descriptors = Descriptors::new(header, &table, passed)?;
+        let held = Arc::clone(&self.descriptors).try_acquire_many_owned(descriptors.count()).ok();
+        if held.is_none() {
+            descriptors = Descriptors::beyond();
+        }
         let mut data = payload.split_off(table.message);
         let mut cargo = Vec::with_capacity(table.entries.len());
         for entry in table.entries {
             cargo.push(match entry {
                 Entry::Data { length } => Arrival::Data(data.split_to(length as usize)),
-                Entry::Descriptor => descriptors.next().map_or(Arrival::Lost(Arrival::NONE_LEFT), arrival),
+                Entry::Descriptor => descriptors.next().map_or_else(Arrival::Lost, arrival),
                 Entry::Sealed { loan, length } => self.sealed(loan, length, descriptors.next())?,
                 Entry::Lent { loan, length } => self.lent(loan, length)?,
                 _ => return Err(out_of_place("a region or a board in a message").into()),
             });
         }
-        Ok(Arrived::new(payload, cargo, length))
+        Ok(Arrived::new(payload, cargo, length, held))
     }
 
     fn borrowed(self: &Arc<Self>, loan: u32, length: u64, memory: Memory) -> Result<Arrival, Misbehaviour> {
@@ -101,8 +109,8 @@ impl Borrowing {
         Ok(Arrival::Lent(Arc::new(Borrowed { borrowing, loan, length, memory })))
     }
 
-    fn sealed(self: &Arc<Self>, loan: u32, length: u64, fd: Option<OwnedFd>) -> Result<Arrival, Misbehaviour> {
-        let memory = Memory::Sealed(Mutex::new(fd.map_or(Sealed::Lost, Sealed::Unmapped)));
+    fn sealed(self: &Arc<Self>, loan: u32, length: u64, fd: Came) -> Result<Arrival, Misbehaviour> {
+        let memory = Memory::Sealed(Mutex::new(fd.map_or_else(Sealed::Lost, Sealed::Unmapped)));
         self.borrowed(loan, length, memory)
     }
 
@@ -122,8 +130,8 @@ impl Borrowing {
             return Err(out_of_place("anything but a region").into());
         };
         let region = match Descriptors::new(header, &table, passed)?.next() {
-            Some(fd) => self.open(fd, length)?,
-            None => Region::Lost,
+            Ok(fd) => self.open(fd, length)?,
+            Err(_) => Region::Lost,
         };
         let mut state = lock(&self.state);
         let full = state.regions.len() >= MAX_REGIONS;
@@ -198,21 +206,37 @@ fn out_of_place(found: &str) -> WireError {
     WireError::Invalid { frame: "attachment", field: "kind", found: found.to_owned() }
 }
 
+/// A descriptor, or why there is none.
+type Came = Result<OwnedFd, &'static str>;
+
 /// The descriptors of a frame, in the order of its table.
-struct Descriptors(std::vec::IntoIter<OwnedFd>);
+struct Descriptors {
+    came: std::vec::IntoIter<OwnedFd>,
+    /// Why there are no more of them.
+    end: &'static str,
+}
 
 impl Descriptors {
     /// Checks that there are as many as the table says, unless the kernel had to drop some.
     fn new(header: &Header, table: &Table, passed: Passed) -> Result<Self, FrameError> {
         let (found, expected) = (passed.descriptors.len(), table.descriptors());
         if found == expected || (passed.lost.is_some() && found < expected) {
-            return Ok(Self(passed.descriptors.into_iter()));
+            return Ok(Self { came: passed.descriptors.into_iter(), end: Arrival::NONE_LEFT });
         }
         Err(FrameError::DescriptorCount { kind: header.kind, found, expected })
     }
 
-    fn next(&mut self) -> Option<OwnedFd> {
-        self.0.next()
+    /// None, because those that came are more than the peer may have us hold.
+    fn beyond() -> Self {
+        Self { came: Vec::new().into_iter(), end: Arrival::TOO_MANY }
+    }
+
+    fn count(&self) -> u32 {
+        self.came.len() as u32
+    }
+
+    fn next(&mut self) -> Came {
+        self.came.next().ok_or(self.end)
     }
 }
 
@@ -243,7 +267,7 @@ enum Memory {
 enum Sealed {
     Unmapped(OwnedFd),
     Mapped(Arc<Frozen>),
-    Lost,
+    Lost(&'static str),
 }
 
 impl fmt::Debug for Borrowed {
@@ -317,12 +341,14 @@ fn copied(foreign: &Foreign, length: usize) -> io::Result<Blob> {
 impl Borrowed {
     fn frozen(&self, sealed: &mut Sealed) -> io::Result<Arc<Frozen>> {
         if let Sealed::Unmapped(_) = sealed {
-            let Sealed::Unmapped(fd) = std::mem::replace(sealed, Sealed::Lost) else { unreachable!("looked at above") };
+            let lost = Sealed::Lost(Arrival::NONE_LEFT);
+            let Sealed::Unmapped(fd) = std::mem::replace(sealed, lost) else { unreachable!("looked at above") };
             *sealed = Sealed::Mapped(Arc::new(Frozen::open(fd, self.length).map_err(io::Error::other)?));
         }
         match sealed {
             Sealed::Mapped(frozen) => Ok(Arc::clone(frozen)),
-            _ => Err(io::Error::other(Arrival::NONE_LEFT)),
+            Sealed::Lost(why) => Err(io::Error::other(*why)),
+            Sealed::Unmapped(_) => unreachable!("it was mapped above"),
         }
     }
 }

@@ -16,6 +16,7 @@ mod receive;
 mod scope;
 mod send;
 mod table;
+mod told;
 mod turns;
 
 use std::collections::HashSet;
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use kinfolk_protocol::{CallId, ChildName, Codec, CodecError, Limits, Message, Session, Untaken, Welcomed};
+use kinfolk_protocol::{CallId, ChildName, Codec, CodecError, Limits, Session, Untaken, Welcomed};
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -34,11 +35,12 @@ pub use self::answer::Answering;
 pub use self::call::{CallOutcome, Calling, Manner};
 pub use self::delivery::{Delivery, Known};
 use self::lane::{Lane, Place};
-pub use self::receive::{Asked, Received};
+pub use self::receive::{Asked, Letter, Received};
 pub use self::scope::Scope;
 pub use self::send::{SendCause, SendError, Sending};
 use self::table::Table;
 pub use self::table::{Admission, ShapeMismatch};
+use self::told::{Introduced, Learned};
 use self::turns::{Ticket, Turns};
 use crate::attachments::{Arrived, Borrowing, Carrying, Lending, Packed, Trust};
 use crate::sync::lock;
@@ -133,6 +135,8 @@ struct State {
     owed: HashSet<CallId>,
     /// Somebody wants to know of the next call of ours.
     resting: bool,
+    introduced: Introduced,
+    learned: Learned,
     closed: bool,
 }
 
@@ -205,6 +209,8 @@ impl Conn {
                 reporting: HashSet::new(),
                 owed: HashSet::new(),
                 resting: false,
+                introduced: Introduced::new(),
+                learned: Learned::default(),
                 closed: false,
             }),
             idle: Notify::new(),
@@ -257,12 +263,6 @@ impl Conn {
     pub fn welcome(&self, table: Vec<Welcomed>) {
         // A peer that says it twice is caught by the lifecycle; the first word holds.
         let _ = self.welcomed.set(Table::new(table));
-    }
-
-    /// What the peer does with messages of this type.
-    #[must_use]
-    pub fn admits<M: Message>(&self) -> Admission {
-        self.welcomed.get().map_or(Admission::Handled, Table::admits::<M>)
     }
 
     /// Runs `turn` with its answers only queued: for the task that also writes, which does so once it has read all.

@@ -1,9 +1,11 @@
 //! What a received frame means.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use kinfolk_protocol::{
     Broken, BrokenLoan, CallId, Context, Failure, Flags, FrameError, Grant, Header, InitFailed, Kind, LogRecord,
-    MessageId, PanicInfo, Ready, Settled, WireError,
+    MessageId, MessageName, PanicInfo, Ready, Settled, Welcomed, WireError,
 };
 
 use super::{CallOutcome, Conn, Job, Peer};
@@ -25,6 +27,19 @@ pub struct Asked {
     pub payload: Arrived,
     /// What came in front of it.
     pub context: Context,
+    /// The type as the caller defines it, if only we can compare.
+    pub definition: Option<Arc<Welcomed>>,
+}
+
+/// A one-way message of the peer's.
+#[derive(Debug)]
+pub struct Letter {
+    /// Its type.
+    pub message: MessageId,
+    /// Its value, in the protocol's codec.
+    pub payload: Arrived,
+    /// The type as the sender defines it, if only we can compare.
+    pub definition: Option<Arc<Welcomed>>,
 }
 
 /// What is left to the runtime after the session has seen a frame.
@@ -36,12 +51,7 @@ pub enum Received {
     /// A call to handle and answer.
     Call(Asked),
     /// A one-way message to handle; [`Conn::taken`] gives its credit back.
-    Message {
-        /// Its type.
-        message: MessageId,
-        /// Its value, in the protocol's codec.
-        payload: Arrived,
-    },
+    Message(Letter),
     /// The parent wants the child to finish and leave.
     Drain,
     /// The child is initialized.
@@ -57,7 +67,7 @@ pub enum Received {
     /// The child could not handle a one-way message.
     Rejected {
         /// Its type.
-        message: MessageId,
+        message: MessageName,
         /// Why.
         failure: Failure,
     },
@@ -112,9 +122,19 @@ impl Conn {
                 Ok(Received::Handled)
             }
             Kind::Message => {
-                lock(&self.state).session.received(payload.len() as u64)?;
-                Ok(Received::Message { message: header.message, payload: self.arrived(&header, payload, passed)? })
+                let mut state = lock(&self.state);
+                state.session.received(payload.len() as u64)?;
+                let (message, definition) = (header.message, state.learned.get(header.message));
+                drop(state);
+                let payload = self.arrived(&header, payload, passed)?;
+                Ok(Received::Message(Letter { message, payload, definition }))
             }
+            // It comes before the credit for its message, as a rule, so the name is still known.
+            Kind::Rejected => {
+                let message = lock(&self.state).session.name(header.message);
+                Ok(Received::Rejected { message, failure: Failure::decode(&payload)? })
+            }
+            Kind::Definition => self.learn(Welcomed::decode(header.message, &payload)?).map(|()| Received::Handled),
             Kind::Credit => self.credited(header.call, Grant::decode(&payload)?),
             Kind::Region => self.borrowing.region(&header, &payload, passed).map(|()| Received::Handled),
             Kind::Retired => self.borrowing.retired(&payload).map(|()| Received::Handled),
@@ -147,20 +167,22 @@ impl Conn {
             Kind::InitFailed => Ok(Received::InitFailed(InitFailed::decode(&payload)?)),
             Kind::Panicked => Ok(Received::Panicked(PanicInfo::decode(&payload)?)),
             Kind::Log => Ok(Received::Log(LogRecord::decode(&payload)?)),
-            Kind::Rejected => Ok(Received::Rejected { message: header.message, failure: Failure::decode(&payload)? }),
             kind => Err(Misbehaviour::OutOfPlace { kind, when: "after the handshake" }),
         }
     }
 
     fn asked(&self, header: &Header, mut payload: Arrived) -> Result<Asked, Misbehaviour> {
         let mut context = Context::default();
-        lock(&self.state).session.called(header.call, payload.len() as u64, Job::default())?;
+        let mut state = lock(&self.state);
+        state.session.called(header.call, payload.len() as u64, Job::default())?;
+        let definition = state.learned.get(header.message);
+        drop(state);
         if header.flags.has(Flags::CONTEXT) {
             let length;
             (context, length) = Context::decode(payload.message())?;
             payload.advance(length);
         }
-        Ok(Asked { call: header.call, message: header.message, payload, context })
+        Ok(Asked { call: header.call, message: header.message, payload, context, definition })
     }
 
     fn item(&self, call: CallId, payload: Arrived) -> Result<Received, Misbehaviour> {

@@ -115,10 +115,8 @@ impl Conn {
     }
 
     fn encode_message<M: Message>(&self, message: &M) -> Result<Packed, SendCause> {
-        match self.admits::<M>() {
+        match self.admit::<M>() {
             Admission::Handled => {}
-            // A parent reads what it has no handler for as an event.
-            Admission::NoHandler if self.peer == Peer::Parent => {}
             Admission::NoHandler => return Err(SendCause::Unsupported),
             Admission::Mismatch(mismatch) => return Err(SendCause::ShapeMismatch(mismatch)),
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use kinfolk_protocol::{Message, MessageId, Outline, Welcomed};
+use kinfolk_protocol::{Message, MessageId, Welcomed};
 use thiserror::Error;
 
 /// The two sides were built from different definitions of a message type.
@@ -16,6 +16,20 @@ pub struct ShapeMismatch {
     pub ours: String,
     /// What it looks like there. Empty if that was not told in words, which have to fit one frame.
     pub theirs: String,
+}
+
+impl ShapeMismatch {
+    /// Compares two definitions of the type of that name.
+    ///
+    /// # Errors
+    /// Both shapes are known, and differ.
+    pub fn check(message: &'static str, ours: &Welcomed, theirs: &Welcomed) -> Result<(), Box<Self>> {
+        let known = ours.fingerprint != 0 && theirs.fingerprint != 0;
+        if !known || ours.fingerprint == theirs.fingerprint {
+            return Ok(());
+        }
+        Err(Box::new(Self { message, ours: ours.shape.clone(), theirs: theirs.shape.clone() }))
+    }
 }
 
 impl fmt::Display for ShapeMismatch {
@@ -75,14 +89,8 @@ impl Table {
 impl Row {
     #[cold]
     fn compare<M: Message>(&self) -> Admission {
-        let ours = Outline::of::<M>();
-        let known = ours.fingerprint != 0 && self.entry.fingerprint != 0;
-        let same = !known || ours.fingerprint == self.entry.fingerprint;
-        self.verdict.store(if same { SAME } else { DIFFERENT }, Ordering::Relaxed);
-        if same {
-            return Admission::Handled;
-        }
-        let mismatch = ShapeMismatch { message: M::NAME, ours: ours.text, theirs: self.entry.shape.clone() };
-        Admission::Mismatch(Box::new(mismatch))
+        let compared = ShapeMismatch::check(M::NAME, &Welcomed::of::<M>(), &self.entry);
+        self.verdict.store(if compared.is_ok() { SAME } else { DIFFERENT }, Ordering::Relaxed);
+        compared.map_or_else(Admission::Mismatch, |()| Admission::Handled)
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use kinfolk_protocol::{Failure, Kind, MessageId};
+use kinfolk_protocol::{Failure, Kind, MessageName};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -157,11 +157,9 @@ impl Driver {
             Received::Call(asked) if self.stage == Stage::Open => self.serving.call(&self.conn, asked),
             // It never begins, which its caller sees by the end of the link.
             Received::Call(asked) => self.conn.forget(asked.call),
-            Received::Message { message, payload } if self.stage == Stage::Open => {
-                self.serving.message(&self.conn, message, payload);
-            }
+            Received::Message(letter) if self.stage == Stage::Open => self.serving.message(&self.conn, letter),
             // This end leaves: it counts as not taken.
-            Received::Message { .. } => {}
+            Received::Message(_) => {}
             Received::Drain => self.conn.close(),
             _ => {
                 let misbehaviour = Misbehaviour::OutOfPlace { kind, when: "over a port" };
@@ -171,7 +169,7 @@ impl Driver {
         None
     }
 
-    fn on_rejected(&self, message: MessageId, failure: Failure) {
+    fn on_rejected(&self, message: MessageName, failure: Failure) {
         if let Some(rejected) = &self.rejected {
             // A panic has been told by the program's own hook, and must not end the link.
             let _ = catch_unwind(AssertUnwindSafe(|| rejected(message, failure)));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_protocol::{Answer, Direction, Failure, Greeting, Limits, Message, MessageId, Port, Protocol, Towards};
+use kinfolk_protocol::{Answer, Direction, Failure, Greeting, Limits, Message, MessageName, Port, Protocol, Towards};
 use tokio::sync::{mpsc, watch};
 
 use super::cx::Cx;
@@ -95,7 +95,7 @@ impl<D: Direction> Peering<D> {
 
     /// Tells `f` of each one-way message to the other end that was not handled there: it did not decode, or its handler
     /// panicked. `f` runs on the task that reads the link, and is not to block. By default nobody is told.
-    pub fn on_rejected(mut self, f: impl Fn(MessageId, Failure) + Send + Sync + 'static) -> Self {
+    pub fn on_rejected(mut self, f: impl Fn(MessageName, Failure) + Send + Sync + 'static) -> Self {
         self.rejected = Some(Box::new(f));
         self
     }

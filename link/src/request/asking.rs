@@ -197,7 +197,7 @@ impl<M: Message, C: Caller> Asking<M, C> {
             return Err(End::Deadline { after: Duration::ZERO, delivery: Delivery::NotSent });
         }
         let Some(conn) = self.caller.conn() else { return Err(End::Lost(Delivery::NotSent)) };
-        match conn.admits::<M>() {
+        match conn.admit::<M>() {
             Admission::Handled => {}
             Admission::NoHandler => return Err(End::Unsupported),
             Admission::Mismatch(mismatch) => return Err(End::ShapeMismatch(mismatch)),

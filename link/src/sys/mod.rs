@@ -18,5 +18,7 @@ pub use memory::Atom;
 pub(crate) use memory::{Draft, Foreign, Frozen, Slot, View, Words};
 pub(crate) use nature::nature;
 pub use passing::receive_blocking;
-pub use process::{Pidfd, Reaped, Usage, end_own_group, kill_group, reap, set_process_name};
+pub use process::{
+    Pidfd, Reaped, Usage, end_own_group, kill_group, peer_process, process_has_ended, reap, set_process_name,
+};
 pub use socket::{Socket, peer_has_finished, peer_is_gone};

@@ -2,15 +2,18 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, getpgrp, getpid, kill_process, kill_process_group, pidfd_open, pidfd_send_signal,
 };
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+use super::socket::{peer_is_gone, reports};
 
 /// A descriptor of a process: it never comes to mean another one.
 #[derive(Debug)]
@@ -45,7 +48,7 @@ impl Pidfd {
             let left =
                 left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) });
             match poll(&mut [PollFd::new(self.0.get_ref(), PollFlags::IN)], left.as_ref()) {
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
                 result => return result == Ok(1),
             }
         }
@@ -58,6 +61,48 @@ impl Pidfd {
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         Ok(pidfd_send_signal(self.0.get_ref(), signal)?)
     }
+}
+
+/// A descriptor of the process that made the other end of a socket: with which it was paired, or which listened for it.
+/// `None` if that process cannot be told, as where it is in a namespace of its own, or if it may have ended.
+///
+/// # Errors
+/// The descriptor is no socket, or no descriptor is left.
+pub fn peer_process(socket: &OwnedFd) -> io::Result<Option<OwnedFd>> {
+    let Some(pid) = Pid::from_raw(peer_pid(socket)?) else { return Ok(None) };
+    let process = match pidfd_open(pid, PidfdFlags::empty()) {
+        Err(Errno::SRCH) => return Ok(None),
+        process => process?,
+    };
+    // The other end is still open, so its process was there, and its number its own, when it was opened.
+    let gone = peer_is_gone(socket, Some(Duration::ZERO))?;
+    Ok((!gone).then_some(process))
+}
+
+/// The number of that process, 0 if there is none here.
+fn peer_pid(socket: &OwnedFd) -> io::Result<i32> {
+    // By hand: rustix takes it for a number that cannot be 0.
+    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: both pointers are to locals that live through the call, and `length` is the size of the first.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut peer).cast(),
+            &raw mut length,
+        )
+    };
+    if result == 0 { Ok(peer.pid) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Blocks until a process has ended. True if it has, false if that was not so within `limit`.
+///
+/// # Errors
+/// The descriptor cannot be polled.
+pub fn process_has_ended(process: &OwnedFd, limit: Option<Duration>) -> io::Result<bool> {
+    reports(process, PollFlags::IN, limit)
 }
 
 /// Sends a signal to the group that `leader` leads. The caller has not reaped the leader: its number, and so the

@@ -226,11 +226,16 @@ pub fn peer_has_finished(fd: &OwnedFd) -> bool {
 /// # Errors
 /// The descriptor cannot be polled.
 pub fn peer_is_gone(fd: &OwnedFd, limit: Option<Duration>) -> io::Result<bool> {
+    // No event is asked for: a hang-up is reported all the same, and nothing else is.
+    reports(fd, PollFlags::empty(), limit)
+}
+
+/// Blocks until a descriptor reports one of `events`. False if it has not within `limit`.
+pub(super) fn reports(fd: &OwnedFd, events: PollFlags, limit: Option<Duration>) -> io::Result<bool> {
     let limit =
         limit.map(|limit| Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: i64::from(limit.subsec_nanos()) });
     loop {
-        // No event is asked for: a hang-up is reported all the same, and nothing else is.
-        match poll(&mut [PollFd::new(fd, PollFlags::empty())], limit.as_ref()) {
+        match poll(&mut [PollFd::new(fd, events)], limit.as_ref()) {
             Err(rustix::io::Errno::INTR) => {}
             result => return result.map(|ready| ready == 1).map_err(io::Error::from),
         }

@@ -1,6 +1,6 @@
 //! What a child's frames mean, beyond its calls' own business.
 
-use kinfolk_link::{Letter, Misbehaviour, Received};
+use kinfolk_link::{Misbehaviour, Received};
 use kinfolk_protocol::{InitFailed, Kind, Ready};
 
 use super::{Driver, StartFailure};
@@ -29,10 +29,10 @@ impl Driver {
             }
             // A child that was refused, or said itself that it will not become ready, has no business left.
             _ if self.has_failed() => None,
-            Received::Message { message, payload } => {
+            Received::Message(letter) => {
                 if let Some(letters) = &self.inbox.letters {
                     // Its task ends only after this sender is gone.
-                    let _ = letters.send(Letter { message, payload });
+                    let _ = letters.send(letter);
                 }
                 None
             }

@@ -235,6 +235,12 @@ impl<P: Protocol> Pool<P> {
         self.inner().until_ended().await;
     }
 
+    /// Ready when another call would get a child or a place in the queue.
+    #[cfg(feature = "tower")]
+    pub(super) fn poll_room(&self, cx: &std::task::Context<'_>) -> std::task::Poll<()> {
+        self.inner().with(|state, _| state.poll_room(cx))
+    }
+
     pub(super) fn inner(&self) -> &Arc<Inner<P>> {
         &self.shared.inner
     }

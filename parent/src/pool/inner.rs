@@ -3,6 +3,9 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
+#[cfg(feature = "tower")]
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use kinfolk_link::{lock, panic_text};
@@ -45,6 +48,8 @@ pub(super) struct State<P: Protocol> {
     unavailable: bool,
     /// Whoever opens the pool, until its first children are ready.
     opening: Option<Opening>,
+    /// Whoever is to be told when there is room.
+    room: Vec<Waker>,
     /// When the task looks again by itself.
     armed: Option<Instant>,
     /// From when on nothing is waited for any more.
@@ -93,6 +98,7 @@ impl<P: Protocol> Inner<P> {
             trouble: None,
             unavailable: false,
             opening: Some(opening),
+            room: Vec::new(),
             armed: None,
             curfew: None,
         };
@@ -290,9 +296,24 @@ impl<P: Protocol> State<P> {
             // It listens until it has taken its leave under this very lock.
             let _ = waiter.send(word);
         }
+        if !self.room.is_empty() && self.core.has_room() {
+            self.room.drain(..).for_each(Waker::wake);
+        }
         let news = !self.unavailable && self.core.is_unavailable();
         self.unavailable |= news;
         self.trouble.clone().filter(|_| news)
+    }
+
+    /// Ready when another call would get a child or a place in the queue.
+    #[cfg(feature = "tower")]
+    pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.core.has_room() {
+            return Poll::Ready(());
+        }
+        if !self.room.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.room.push(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// For a call that was let through to `worker` under this very lock.

@@ -4,6 +4,9 @@
 //! what is promised, and every default with its reason.
 
 // Modules import only from those listed below them.
+#[cfg(feature = "tower")]
+mod service;
+
 mod handle;
 
 mod builder;

@@ -88,6 +88,10 @@ impl Arrival {
     /// Why a descriptor is lost that this process cannot have.
     pub const NONE_LEFT: &'static str = "this process has as many files open as it may";
 
+    /// Why a descriptor is lost that its sender must not make this process hold.
+    pub const TOO_MANY: &'static str =
+        "messages not decoded yet hold as many descriptors as `Limits::descriptors` says";
+
     /// The same once more.
     #[must_use]
     pub fn duplicate(&self) -> Self {

@@ -95,6 +95,12 @@ pub enum FrameError {
         /// What was missing.
         missing: usize,
     },
+    /// A chunk says that no more comes of its payload, and brings more of it.
+    #[error("a chunk of {length} bytes that gives its payload up: it may have 0")]
+    AbandonedLength {
+        /// The length of the chunk, in bytes.
+        length: u32,
+    },
     /// More long payloads were begun at once than may be.
     #[error("more than {MAX_LONG} long payloads at once")]
     TooManyLong,

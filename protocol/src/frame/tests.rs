@@ -29,7 +29,7 @@ fn the_preamble_is_these_bytes() {
 #[test]
 fn every_kind_has_the_byte_the_documentation_gives_it() {
     let known: Vec<u8> = (0..=u8::MAX).filter(|byte| Kind::from_byte(*byte).is_some()).collect();
-    let promised = (1..=7).chain(0x10..=0x17).chain(0x20..=0x21).chain(0x30..=0x33).chain(0x40..=0x43);
+    let promised = (1..=7).chain(0x10..=0x17).chain(0x20..=0x22).chain(0x30..=0x33).chain(0x40..=0x43);
     assert!(promised.eq(known.iter().copied()), "{known:x?}");
     for byte in known {
         assert_eq!(Kind::from_byte(byte).unwrap() as u8, byte);
@@ -82,6 +82,13 @@ fn attachments_are_counted_in_the_header() {
     let refused = FrameError::Attachments { kind: Call, attachments: 0x0102, max: 64 };
     assert_eq!(Header::decode(&header.encode(), 5), Err(refused));
     assert!(Header::decode(&Header { flags, ..CALL }.encode(), 5).is_err(), "descriptors for nothing");
+}
+
+#[test]
+fn a_chunk_that_gives_its_payload_up_brings_nothing() {
+    let abandoned = |length| Header { flags: Flags::ABANDONED, ..Header::of_call(Kind::Chunk, CALL.call, length) };
+    assert_eq!(Header::decode(&abandoned(0).encode(), 5), Ok(abandoned(0)));
+    assert_eq!(Header::decode(&abandoned(5).encode(), 5), Err(FrameError::AbandonedLength { length: 5 }));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 use super::*;
+use crate::frame::SHORT;
 use crate::message::Way;
+use crate::name::MessageId;
 
 fn hello() -> Hello {
     Hello {
@@ -41,6 +43,21 @@ fn an_init_and_a_ready_are_these_bytes() {
     let golden = b"\x01\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01\0P";
     assert_eq!(ready.encode(), golden);
     assert_eq!(Ready::decode(golden), Ok(ready));
+}
+
+#[test]
+fn a_shape_is_these_bytes_and_fits_a_short_frame() {
+    let message = MessageId::from_bits(1);
+    let shape = Welcomed { message, fingerprint: 2, shape: "P".into() };
+    let golden = b"\x02\0\0\0\0\0\0\0\x01\0P";
+    assert_eq!(shape.encode(), golden);
+    assert_eq!(Welcomed::decode(message, golden), Ok(shape));
+    for cut in 0..golden.len() {
+        assert!(Welcomed::decode(message, &golden[..cut]).is_err());
+    }
+    let wordy = Welcomed { message, fingerprint: 2, shape: "P".repeat(10_000) };
+    assert!(wordy.encode().len() <= SHORT as usize);
+    assert_eq!(Welcomed::decode(message, &wordy.encode()), Ok(Welcomed { shape: String::new(), ..wordy }));
 }
 
 #[test]

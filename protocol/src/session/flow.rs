@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::Broken;
 use crate::limits::Limits;
+use crate::name::MessageId;
 
 /// Credit given back: the payload of a `Credit` frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +95,11 @@ impl Credit {
             }
             _ => Err(Broken::TooMuchCredit { items, bytes }),
         }
+    }
+
+    /// The name of that type, if one of it is on its way.
+    pub(super) fn name(&self, message: MessageId) -> Option<&'static str> {
+        self.sent.iter().copied().find(|name| MessageId::of(name) == message)
     }
 
     pub(super) fn untaken(&self) -> Vec<Untaken> {

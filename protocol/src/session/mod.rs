@@ -19,7 +19,7 @@ pub use self::loans::{BrokenLoan, Loans, MAX_REGIONS};
 use self::outgoing::Outgoing;
 pub use self::outgoing::Settled;
 use crate::limits::Limits;
-use crate::name::CallId;
+use crate::name::{CallId, MessageId, MessageName};
 
 /// Both directions of one link.
 #[derive(Debug)]
@@ -255,6 +255,12 @@ impl<W, J> Session<W, J> {
     pub fn received(&mut self, bytes: u64) -> Result<(), Broken> {
         let Limits { window, window_bytes, .. } = self.ours;
         if self.window.receive(bytes) { Ok(()) } else { Err(Broken::NoCredit { window, window_bytes }) }
+    }
+
+    /// A type of which the peer speaks, by its name if a one-way message of it has not been taken yet.
+    #[must_use]
+    pub fn name(&self, message: MessageId) -> MessageName {
+        MessageName::new(message, self.credit.name(message))
     }
 
     /// A one-way message of the peer's was taken from its queue.

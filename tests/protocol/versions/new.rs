@@ -108,3 +108,11 @@ pub struct Rated(
     /// How well.
     pub u8,
 );
+
+/// Told to the parent. The earlier version has another type, and no parent has a handler for it.
+#[derive(Debug, Serialize, Deserialize, Message)]
+#[message(to_parent = Desk)]
+pub struct Noted(
+    /// What.
+    pub Vec<u16>,
+);

@@ -70,3 +70,11 @@ pub struct Seen(
     /// Which.
     pub u32,
 );
+
+/// Told to the parent. The later version has another type, against the rule, and no parent has a handler for it.
+#[derive(Debug, Serialize, Deserialize, Message)]
+#[message(to_parent = Desk)]
+pub struct Noted(
+    /// What.
+    pub String,
+);

@@ -117,7 +117,9 @@ async fn descriptors_stay_with_their_frames_however_these_are_cut() {
         }
     });
     for expected in 0..COUNT {
-        let Ok(Some(Received::Message { payload, .. })) = child.next().await else { panic!("a message is missing") };
+        let Ok(Some(Received::Message(Letter { payload, .. }))) = child.next().await else {
+            panic!("a message is missing")
+        };
         let Parcel(number, blobs, files) = payload.decode::<Bincode, _>().unwrap();
         assert_eq!(number, expected, "in order");
         assert!(blobs == [blob(number, length(number))]);
@@ -182,7 +184,7 @@ async fn memory_of_the_programs_is_dropped_where_nothing_is_locked() {
         for _ in 0..2 {
             let received = child.next().await;
             let received = if matches!(received, Ok(Some(Received::Handled))) { child.next().await } else { received };
-            assert!(matches!(received, Ok(Some(Received::Message { .. }))), "{received:?}");
+            assert!(matches!(received, Ok(Some(Received::Message(_)))), "{received:?}");
         }
         // One that is given up, half sent.
         let packed = packed(&parent, (0..50).map(|_| owned(30_000)).collect());
@@ -190,7 +192,7 @@ async fn memory_of_the_programs_is_dropped_where_nothing_is_locked() {
         assert!(std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut calling).poll(cx).is_pending())).await);
         drop(calling);
         for _ in 0..50 {
-            assert!(matches!(child.next().await, Ok(Some(Received::Message { .. }))));
+            assert!(matches!(child.next().await, Ok(Some(Received::Message(_)))));
         }
     }
 }
@@ -210,4 +212,24 @@ fn a_connection_whose_runtime_ends_lets_go_of_what_it_was_to_lend() {
     });
     drop(runtime);
     assert!(lending.upgrade().is_none());
+}
+
+#[tokio::test]
+async fn a_peer_has_us_hold_so_many_descriptors_and_the_message_with_one_more_fails_alone() {
+    let (sender, mut receiver) = joined(Limits::default().descriptors(2));
+    let files = |count| (0..count).map(|_| Handle::from(File::open("/dev/null").unwrap())).collect();
+    let mut held = Vec::new();
+    for (number, count) in [2, 1].into_iter().enumerate() {
+        sender.conn.send(Parcel(number as u32, Vec::new(), files(count))).await.unwrap();
+        let Ok(Some(Received::Message(letter))) = receiver.next().await else { panic!("a message is missing") };
+        held.push(letter.payload);
+    }
+    let error = held.pop().unwrap().decode::<Bincode, Parcel>().err().unwrap().to_string();
+    assert!(error.contains("attachment 0 was lost: messages not decoded yet hold as many descriptors as"), "{error}");
+    // What was decoded is the program's own, and counts no more.
+    let Parcel(_, _, first) = held.pop().unwrap().decode::<Bincode, Parcel>().unwrap();
+    sender.conn.send(Parcel(2, Vec::new(), files(2))).await.unwrap();
+    let Ok(Some(Received::Message(letter))) = receiver.next().await else { panic!("a message is missing") };
+    let Parcel(_, _, second) = letter.payload.decode::<Bincode, Parcel>().unwrap();
+    assert_eq!((first.len(), second.len()), (2, 2));
 }

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kinfolk_protocol::{Failure, Kind, MessageId};
+use kinfolk_protocol::{Failure, Kind, MessageName};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::super::shared::Shared;
-use crate::attachments::Arrived;
-use crate::conn::{Answering, Asked, Conn};
-use crate::handlers::{Handlers, Letter, deliver};
+use crate::conn::{Answering, Asked, Conn, Letter};
+use crate::handlers::{Handlers, deliver};
 
 /// What one end of a port was opened with.
 pub(in crate::port) struct Terms {
@@ -23,7 +22,7 @@ pub(in crate::port) struct Terms {
 }
 
 /// Is told of one-way messages that the other end could not handle.
-pub(in crate::port) type Rejected = Box<dyn Fn(MessageId, Failure) + Send + Sync>;
+pub(in crate::port) type Rejected = Box<dyn Fn(MessageName, Failure) + Send + Sync>;
 
 /// The handlers in use.
 pub(super) enum Serving {
@@ -70,15 +69,15 @@ impl Serving {
     }
 
     /// Has a one-way message handled behind those before it.
-    pub(super) fn message(&self, conn: &Conn, message: MessageId, payload: Arrived) {
+    pub(super) fn message(&self, conn: &Conn, letter: Letter) {
         match self {
             Self::On(handling) => {
                 // Its task ends only after this sender is gone.
-                let _ = handling.mailbox.send(Letter { message, payload });
+                let _ = handling.mailbox.send(letter);
             }
             Self::Off => {
-                conn.about(Kind::Rejected, message, Failure::Unsupported.encode());
-                conn.taken(payload.len());
+                conn.about(Kind::Rejected, letter.message, Failure::Unsupported.encode());
+                conn.taken(letter.payload.len());
             }
         }
     }

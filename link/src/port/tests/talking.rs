@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt};
-use kinfolk_protocol::{Failure, MessageId};
+use kinfolk_protocol::Failure;
 use tokio::sync::Semaphore;
 
 use super::*;
@@ -82,7 +82,7 @@ async fn a_message_that_is_not_handled_is_told_to_its_sender_and_gives_its_credi
     }
     eventually("two are rejected", || rejected.lock().unwrap().len() == 2).await;
     for (message, failure) in rejected.lock().unwrap().drain(..) {
-        assert_eq!(message, MessageId::of(Blob::NAME));
+        assert_eq!((message.name(), message.is::<Blob>()), (Some("Blob"), true));
         assert!(matches!(failure, Failure::Panicked(panic) if panic.message == "too much"));
     }
 }

@@ -308,8 +308,9 @@ impl Core {
         self.fleet.count(stage)
     }
 
+    /// True if another call would not have to stand in the line: it would run, have a place in the queue, or be refused.
     pub(crate) fn has_room(&self) -> bool {
-        self.fleet.has_room() || !self.queue.is_full()
+        self.closing || self.is_unavailable() || self.fleet.has_room() || !self.queue.is_full()
     }
 
     pub(crate) fn blames(&self) -> bool {

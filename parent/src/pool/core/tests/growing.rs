@@ -11,7 +11,7 @@ fn a_pool_grows_only_when_somebody_has_waited_too_long_and_only_to_its_largest_s
     let rules = range(1, 3);
     let grow_after = rules.grow_after;
     let mut bench = Bench::open(rules);
-    (0..6).for_each(|_| drop(bench.submit()));
+    bench.submit_many(6);
     bench.pass(grow_after - MS);
     assert!(bench.starting.is_empty());
     assert_eq!(bench.core.next_deadline(bench.now), Some(bench.now + MS));

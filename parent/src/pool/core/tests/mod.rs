@@ -96,10 +96,16 @@ impl Bench {
         self.enter(&self.ask()).unwrap()
     }
 
+    fn submit_many(&mut self, count: usize) {
+        for _ in 0..count {
+            self.submit();
+        }
+    }
+
     fn placed(&mut self, ticket: Ticket, worker: Option<WorkerId>) {
         match worker {
             Some(worker) => self.runs(ticket, worker),
-            None => drop(self.waiting.insert(ticket)),
+            None => assert!(self.waiting.insert(ticket)),
         }
         self.follow();
     }

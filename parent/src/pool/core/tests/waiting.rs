@@ -16,7 +16,7 @@ fn calls_run_at_once_while_there_is_room_and_then_one_by_one() {
 fn a_full_queue_makes_patient_calls_wait_and_refuses_the_others() {
     let mut bench = Bench::open(Rules { queue: Some(2), ..fixed(1) });
     let first = bench.submit();
-    (0..2).for_each(|_| drop(bench.submit()));
+    bench.submit_many(2);
     let now = Ask { patience: Patience::Now, ..bench.ask() };
     assert_eq!(bench.enter(&now), Err(Refusal::Overloaded { waiting: 2 }));
     let in_line = bench.submit();
@@ -28,14 +28,14 @@ fn a_full_queue_makes_patient_calls_wait_and_refuses_the_others() {
 #[test]
 fn a_pool_that_refuses_when_full_never_has_a_line() {
     let mut bench = Bench::open(Rules { queue: Some(1), when_full: WhenFull::Refuse, ..fixed(1) });
-    (0..2).for_each(|_| drop(bench.submit()));
+    bench.submit_many(2);
     assert_eq!(bench.enter(&bench.ask()), Err(Refusal::Overloaded { waiting: 1 }));
 }
 
 #[test]
 fn a_queue_that_does_not_get_shorter_sheds_the_lowest_class() {
     let mut bench = Bench::open(Rules { when_full: WhenFull::ShedAfter(100 * MS), ..fixed(1) });
-    (0..2).for_each(|_| drop(bench.submit()));
+    bench.submit_many(2);
     bench.pass(100 * MS);
     bench.submit();
     bench.pass(MS);
