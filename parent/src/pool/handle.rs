@@ -19,7 +19,7 @@ use super::tally::PoolStats;
 use super::task::Keeper;
 use crate::child::Child;
 use crate::error::StartError;
-use crate::shared::Wish;
+use crate::report::Why;
 
 /// Many children of one spec, for intense work: each call runs on whichever has room, children that die are replaced,
 /// and calls are tried again where that is safe.
@@ -231,7 +231,7 @@ impl<P: Protocol> Pool<P> {
     /// Dropping the future does not take it back; it happens at the first poll.
     pub async fn kill(&self) {
         self.inner().close(Duration::ZERO);
-        self.children().iter().for_each(|child| child.shared().wish(Wish::Kill));
+        self.children().iter().for_each(|child| child.shared().end(Why::Killed));
         self.inner().until_ended().await;
     }
 
