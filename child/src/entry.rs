@@ -151,7 +151,7 @@ where
     F: FnOnce(Me<P>) -> Fut,
     Fut: Future<Output = Result>,
 {
-    let Admitted { link, name, init, ours, theirs, welcomed, board } = admitted;
+    let Admitted { link, name, init, ours, theirs, welcomed, board, .. } = admitted;
     let transport: Arc<dyn Transport> = match Socket::new(link) {
         Ok(socket) => Arc::new(socket),
         Err(error) => return Ok(complain(&Fault::from(error).context("setting up the link"))),

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use kinfolk_link::{
-    Arrived, CONNECT_VARIABLE, Passed, arrival, claim, connect, receive_blocking, set_process_name, waiting_role,
+    Arrived, CONNECT_VARIABLE, Heart, Passed, arrival, claim, connect, receive_blocking, set_process_name, waiting_role,
 };
 use kinfolk_protocol::{
     Arrival, ChildName, CodecError, Entry, FrameError, HEADER_LEN, Header, Hello, Init, Kind, Limits, NameError,
@@ -31,6 +31,16 @@ pub(crate) struct Admitted<P: Protocol> {
     pub(crate) welcomed: Vec<Welcomed>,
     /// The shared memory it passed, if it did.
     pub(crate) board: Option<OwnedFd>,
+    /// What it rings, if it does.
+    bell: Option<OwnedFd>,
+}
+
+impl<P: Protocol> Admitted<P> {
+    /// What answers the bell. Without it the parent cannot tell whether this child is frozen or busy, and takes it for
+    /// busy.
+    fn take_heart(&mut self) -> Option<Heart> {
+        Heart::open(self.bell.take()?, self.board.as_ref()?).ok()
+    }
 }
 
 /// Why a child does not come past the gate.
@@ -62,12 +72,13 @@ pub(crate) enum GateError {
 pub(crate) fn pass<P: Protocol>() -> Result<Admitted<P>, GateError> {
     let plays_a_role = waiting_role().is_some();
     let (link, token) = find_link()?;
-    let admitted = introduce::<P>(link, token)?;
+    let mut admitted = introduce::<P>(link, token)?;
     if plays_a_role {
         // Run by way of `/proc/self/exe`, every role of a program would be called `exe`.
         set_process_name(admitted.name.as_str());
     }
-    orphan::watch(&admitted.link).map_err(GateError::Watch)?;
+    let heart = admitted.take_heart();
+    orphan::watch(&admitted.link, heart).map_err(GateError::Watch)?;
     Ok(admitted)
 }
 
@@ -81,10 +92,10 @@ fn introduce<P: Protocol>(link: OwnedFd, token: Token) -> Result<Admitted<P>, Ga
     let ours = P::LIMITS;
     let (init, along) = greet(&link, &Hello::of::<P>(std::process::id(), token, ours))?;
     let name = ChildName::new(&init.name).map_err(GateError::Name)?;
-    let Along { board, value } = along;
+    let Along { board, bell, value } = along;
     let value = Arrived::with(init.value.into(), value).decode::<P::Codec, P::Init>().map_err(GateError::Init)?;
     let Init { limits: theirs, welcomed, .. } = init;
-    Ok(Admitted { link: link.into(), name, init: value, ours, theirs, welcomed, board })
+    Ok(Admitted { link: link.into(), name, init: value, ours, theirs, welcomed, board, bell })
 }
 
 fn find_link() -> Result<(OwnedFd, Token), GateError> {
@@ -121,6 +132,7 @@ fn greet(mut link: &UnixStream, hello: &Hello) -> Result<(Init, Along), GateErro
 /// What comes with an init value.
 struct Along {
     board: Option<OwnedFd>,
+    bell: Option<OwnedFd>,
     /// What the value itself takes along.
     value: Vec<Arrival>,
 }
@@ -128,12 +140,13 @@ struct Along {
 fn unwrap(header: &Header, payload: &[u8], passed: Passed) -> Result<(Init, Along), GateError> {
     let table = Table::decode(payload, header.attachments).map_err(GateError::Malformed)?;
     let init = Init::decode(&payload[..table.message]).map_err(GateError::Malformed)?;
-    let mut along = Along { board: None, value: Vec::new() };
+    let mut along = Along { board: None, bell: None, value: Vec::new() };
     let mut descriptors = passed.descriptors.into_iter();
     for entry in table.entries.iter().filter(|entry| entry.has_descriptor()) {
         let descriptor = descriptors.next();
         match (entry, descriptor) {
             (Entry::Board, board) => along.board = board,
+            (Entry::Bell, bell) => along.bell = bell,
             (_, Some(descriptor)) => along.value.push(arrival(descriptor)),
             (_, None) => along.value.push(Arrival::Lost(Arrival::NONE_LEFT)),
         }

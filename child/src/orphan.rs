@@ -1,4 +1,5 @@
-//! The parent's death: no child outlives it for long, whatever the child is doing, and nor does its group.
+//! The parent's death: no child outlives it for long, whatever the child is doing, and nor does its group. The thread
+//! that watches for it also answers the parent's bell, since nothing that the program does keeps it from that.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -6,7 +7,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use kinfolk_link::{end_own_group, peer_has_finished, peer_is_gone, peer_process, process_has_ended};
+use kinfolk_link::{Heart, end_own_group, peer_has_finished, peer_is_gone, peer_process, process_has_ended};
 
 /// How long a child outlives its parent, so that what it is doing can come to an end.
 const ORPHAN_GRACE: Duration = Duration::from_millis(500);
@@ -42,15 +43,17 @@ impl Watched {
 }
 
 /// Watches for the parent's death on a thread of its own, so that a program that computes, or blocks its runtime, ends
-/// with its parent all the same.
-pub(crate) fn watch(link: &OwnedFd) -> io::Result<()> {
+/// with its parent all the same. Until then the bell is answered, if there is one.
+pub(crate) fn watch(link: &OwnedFd, heart: Option<Heart>) -> io::Result<()> {
     let watched = WATCHED.get_or_init({
         let watched = Watched::new(link)?;
         || watched
     });
-    let watch = || {
+    let watch = move || {
+        // A parent whose link has ended asks no more.
+        let beaten = heart.map_or(Ok(()), |heart| heart.beat_until_gone(&watched.link));
         // An error leaves nothing to watch by; the end of the link still reaches the runtime.
-        if watched.is_dead(None, None).is_ok() {
+        if beaten.is_ok() && watched.is_dead(None, None).is_ok() {
             thread::sleep(ORPHAN_GRACE);
             end_own_group();
         }

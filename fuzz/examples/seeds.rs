@@ -31,7 +31,7 @@ fn write_attachments() -> io::Result<()> {
     fs::write(folder.join("lent"), [[3].as_slice(), &[2, 1, 0, 1, 1, 1, 2, 0, 0, 0], &entries(&lent)].concat())?;
     fs::write(
         folder.join("others"),
-        [[2].as_slice(), &entries(&[Entry::Board, Entry::Region { loan: 2, length: 4_096 }])].concat(),
+        [[3].as_slice(), &entries(&[Entry::Board, Entry::Bell, Entry::Region { loan: 2, length: 4_096 }])].concat(),
     )
 }
 

@@ -52,10 +52,12 @@ pub use request::{Asker, CallError, CallSite, Caller, CancelMode, End, Forceful,
 pub use scratch::CodecOf;
 pub use sync::{lock, panic_text};
 pub use sys::{
-    Atom, Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_has_finished, peer_is_gone,
+    Atom, Heart, Pidfd, Reaped, Socket, Usage, at_exit, end_own_group, kill_group, peer_has_finished, peer_is_gone,
     peer_process, process_has_ended, reap, receive_blocking, set_process_name,
 };
 pub use transport::{Lost, Passed, Room, Transport};
 
+/// The unit in which the kernel counts a process's memory, in bytes.
+pub use rustix::param::page_size;
 /// The signals a parent sends.
 pub use rustix::process::Signal;

@@ -8,7 +8,7 @@ use kinfolk_link::{Conn, SendError, Sending};
 use kinfolk_protocol::{Answered, ChildName, Message, Protocol, Streamed, ToChild, Towards, Unanswered};
 
 use crate::events::Events;
-use crate::report::ExitReport;
+use crate::report::{ExitReport, Why};
 use crate::request::{Asker, Replies, Request};
 use crate::shared::{Shared, Wish};
 
@@ -145,7 +145,7 @@ impl<P: Protocol> Child<P> {
     /// # Cancel safety
     /// Dropping the future does not take the kill back; it happens at the first poll.
     pub async fn kill(&self) -> Arc<ExitReport> {
-        self.shared.wish(Wish::Kill);
+        self.shared.end(Why::Killed);
         self.wait().await
     }
 

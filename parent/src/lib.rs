@@ -51,6 +51,8 @@ mod stdio;
 
 mod invitation;
 mod lifecycle;
+mod proc;
+mod pulse;
 mod report;
 
 pub use child::Child;

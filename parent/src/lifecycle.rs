@@ -40,6 +40,8 @@ pub(crate) enum Cue {
     Shutdown,
     /// We want it to finish and end the link.
     Disconnect,
+    /// It gives no sign of life although calls are in flight.
+    Frozen,
     /// We want it gone.
     Kill(Why),
     /// The process has ended.
@@ -139,6 +141,7 @@ impl Lifecycle {
             (Stage::Greeting | Stage::Starting, Cue::Failed) => self.wait(Stage::Leaving, self.patience.grace, now),
             (Stage::Greeting | Stage::Starting, Cue::Shutdown | Cue::Disconnect) => self.kill(Why::Shutdown, now),
 
+            (Stage::Serving | Stage::Draining(_), Cue::Frozen) => self.kill(Why::Frozen, now),
             (Stage::Serving, Cue::Shutdown) => self.drain(Wish::Leave, now),
             (Stage::Serving, Cue::Disconnect) => self.drain(Wish::EndLink, now),
             (Stage::Draining(Wish::EndLink), Cue::Shutdown) => {
@@ -275,6 +278,25 @@ mod tests {
     }
 
     #[test]
+    fn frozen_child_is_killed_while_it_works_and_has_its_graces_once_it_is_to_leave() {
+        use Cue::*;
+        for way in [&[Hello, Ready][..], &[Hello, Ready, Shutdown], &[Hello, Ready, Disconnect]] {
+            let mut life = Lifecycle::new(PATIENCE, Instant::now());
+            for cue in way {
+                life.on(*cue, Instant::now());
+            }
+            assert_eq!(life.on(Frozen, Instant::now()), Some(Action::Kill), "{way:?}");
+            assert_eq!(life.why(), Some(Why::Frozen));
+        }
+        let (life, _) = check(
+            &[Hello, Ready, Shutdown, Deadline, Frozen, Exited],
+            &[Action::Drain, Action::Terminate, Action::Finish],
+        );
+        assert_eq!(life.why(), Some(Why::Shutdown));
+        check(&[Hello, Ready, LinkEnded, Frozen, Exited], &[Action::Finish]);
+    }
+
+    #[test]
     fn garbage_and_kill_end_a_child_in_every_stage() {
         use Cue::*;
         let ways: [&[Cue]; 6] = [
@@ -311,7 +333,8 @@ mod tests {
     #[test]
     fn every_life_ends_within_a_bound() {
         use Cue::*;
-        let all = [Hello, Failed, Ready, LinkEnded, Misbehaved, Shutdown, Disconnect, Kill(Why::Killed), Deadline];
+        let all =
+            [Hello, Failed, Ready, LinkEnded, Misbehaved, Shutdown, Disconnect, Frozen, Kill(Why::Killed), Deadline];
         let mut paths: Vec<Vec<Cue>> = vec![Vec::new()];
         for _ in 0..4 {
             paths = paths.iter().flat_map(|path| all.map(|cue| [path.as_slice(), &[cue]].concat())).collect();

@@ -12,6 +12,7 @@ use std::time::Duration;
 use kinfolk_link::{LINK_VARIABLE, Pidfd, ROLE_VARIABLE, Reaped, Signal, kill_group, lock, reap};
 
 use crate::launch::Launch;
+use crate::proc::{self, Vitals};
 use crate::program::Hosted;
 use crate::stdio::Lines;
 
@@ -100,17 +101,6 @@ impl Process {
         self.pid
     }
 
-    /// How many bytes of its memory are resident, if that can be told.
-    pub(crate) fn resident(&self) -> Option<u64> {
-        if matches!(&*lock(&self.state), State::Hosted(_)) {
-            return None;
-        }
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-        Some(kilobytes * 1024)
-    }
-
     /// Waits until the process has ended; it is not reaped by that.
     pub(crate) async fn ended(&self) {
         let hosted = match &*lock(&self.state) {
@@ -152,6 +142,25 @@ impl Process {
             State::Foreign => self.signal_alone(signal),
             State::Hosted(child) => child.end(),
             State::Reaped(_) | State::Lost => {}
+        }
+    }
+
+    /// What it is doing. `None` if that is not to be had, or it is no process of its own.
+    pub(crate) fn vitals(&self) -> Option<Vitals> {
+        self.observe(Vitals::of)
+    }
+
+    /// The memory it has resident, in bytes. `None` as above.
+    pub(crate) fn resident(&self) -> Option<u64> {
+        self.observe(proc::resident)
+    }
+
+    /// Under the lock, so that the process is not reaped meanwhile and its number given to another one. That of a
+    /// foreign process may be, in the moment before its end is seen.
+    fn observe<T>(&self, look: impl FnOnce(u32) -> Option<T>) -> Option<T> {
+        match &*lock(&self.state) {
+            State::Ours | State::Foreign => look(self.pid),
+            State::Hosted(_) | State::Reaped(_) | State::Lost => None,
         }
     }
 

@@ -92,7 +92,7 @@ impl Registry {
         init: Packed,
     ) -> Result<Arc<Shared>, StartError> {
         let reservation = self.reserve(&name)?;
-        let Settings { program, launch, patience, limits, handlers, shared_memory, trust, wrap, .. } = settings;
+        let Settings { program, launch, patience, limits, handlers, terms, wrap, .. } = settings;
         let joined = match resolve(&name, program)? {
             Resolved::Attach(invitation) => attach(&name, &invitation, patience.handshake, limits).await,
             Resolved::Run { program, role } => join(&name, program, role.as_deref(), &launch, limits, wrap),
@@ -108,8 +108,7 @@ impl Registry {
             link,
             outputs,
             handlers: Arc::new(handlers),
-            shared_memory,
-            trust,
+            terms,
             patience,
             terminate: launch.terminate,
             ours: limits,

@@ -83,6 +83,9 @@ pub enum Why {
     /// The handler of a call that was given up with [`CancelMode::KillAfter`](kinfolk_link::CancelMode::KillAfter) had
     /// not ended within its grace.
     CancelIgnored,
+    /// It was frozen while calls were in flight: stopped, or without a sign of life, for as long as
+    /// [`ChildSpec::frozen_after`](crate::ChildSpec::frozen_after) says.
+    Frozen,
     /// The future that was starting it was dropped.
     StartDropped,
     /// The `Parent` was dropped.
@@ -171,6 +174,7 @@ impl fmt::Display for Why {
             Self::HandshakeTimeout => "it sent no valid hello in time",
             Self::InitTimeout => "it was not ready in time",
             Self::CancelIgnored => "a handler did not end within the grace of its cancel",
+            Self::Frozen => "it was frozen: stopped, or without a sign of life, for as long as its spec allows",
             Self::StartDropped => "nobody waited for its start any more",
             Self::ParentDropped => "the `Parent` was dropped",
             Self::RuntimeEnded => "the runtime that looked after it was shut down",

@@ -14,19 +14,32 @@ use crate::condemned::Condemned;
 use crate::event::ChildEvent;
 use crate::log::Log;
 use crate::process::Process;
-use crate::report::ExitReport;
+use crate::report::{ExitReport, Why};
 
 /// What is wanted of a child. Each is more than the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wish {
     Stay,
     Disconnect,
     Shutdown,
     /// Nobody waits for its start any more.
     DropStart,
-    Kill,
+    Kill(Why),
     /// The `Parent` was dropped.
     Abandon,
+}
+
+impl Wish {
+    fn rank(self) -> u8 {
+        match self {
+            Self::Stay => 0,
+            Self::Disconnect => 1,
+            Self::Shutdown => 2,
+            Self::DropStart => 3,
+            Self::Kill(_) => 4,
+            Self::Abandon => 5,
+        }
+    }
 }
 
 /// Which protocol a child speaks, with its type hidden.
@@ -102,13 +115,20 @@ impl Shared {
         self.ready.load(Ordering::Acquire)
     }
 
-    /// Raises the wish; a lower one changes nothing.
+    /// Raises the wish; one that is no higher changes nothing, so the first reason for a kill holds.
     pub(crate) fn wish(&self, wish: Wish) {
         self.wish.send_if_modified(|known| {
-            let more = wish > *known;
-            *known = wish.max(*known);
+            let more = wish.rank() > known.rank();
+            if more {
+                *known = wish;
+            }
             more
         });
+    }
+
+    /// Wishes the child killed, for this reason.
+    pub(crate) fn end(&self, why: Why) {
+        self.wish(Wish::Kill(why));
     }
 
     /// The handler of a call that was given up has until `end`; for ever if there is none.
@@ -144,5 +164,42 @@ impl Shared {
         // The sender lives in `self`, so the wait can only end by the value.
         let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
         Arc::clone(self.report.get().expect("the driver sets the report before it says that the child has ended"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_protocol::{Bincode, Version};
+
+    use super::*;
+
+    enum Any {}
+    impl Protocol for Any {
+        const NAME: &'static str = "any";
+        const VERSION: Version = Version::new(1, 0);
+        type Init = ();
+        type Codec = Bincode;
+    }
+
+    #[tokio::test]
+    async fn a_wish_is_only_raised_and_the_first_reason_for_a_kill_holds() {
+        let process = Arc::new(Process::attached(std::process::id()).unwrap());
+        let shared = Shared::new(ChildName::new("any").unwrap(), ProtocolTag::of::<Any>(), process);
+        let wishes = [
+            (Wish::Shutdown, Wish::Shutdown),
+            (Wish::Disconnect, Wish::Shutdown),
+            (Wish::DropStart, Wish::DropStart),
+            (Wish::Kill(Why::Frozen), Wish::Kill(Why::Frozen)),
+            (Wish::Kill(Why::Killed), Wish::Kill(Why::Frozen)),
+            (Wish::Shutdown, Wish::Kill(Why::Frozen)),
+            (Wish::Abandon, Wish::Abandon),
+            (Wish::Kill(Why::Killed), Wish::Abandon),
+        ];
+        for (wish, known) in wishes {
+            shared.wish(wish);
+            assert_eq!(*shared.wish.borrow(), known);
+        }
+        shared.end(Why::Frozen);
+        assert_eq!(*shared.wish.borrow(), Wish::Abandon);
     }
 }

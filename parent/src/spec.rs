@@ -34,9 +34,16 @@ pub(crate) struct Settings {
     pub(crate) patience: Patience,
     pub(crate) limits: Limits,
     pub(crate) handlers: Handlers,
+    pub(crate) terms: Terms,
+    pub(crate) wrap: Wrap,
+}
+
+/// What a child is given, trusted with and allowed, besides its messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
     pub(crate) shared_memory: bool,
     pub(crate) trust: Trust,
-    pub(crate) wrap: Wrap,
+    pub(crate) frozen_after: Option<Duration>,
 }
 
 type Wrapper = dyn FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport> + Send;
@@ -124,8 +131,7 @@ impl<P: Protocol> ChildSpec<P> {
             patience: Patience { handshake: HANDSHAKE, init: INIT, grace: GRACE },
             limits: Limits::default(),
             handlers: Handlers::default(),
-            shared_memory: true,
-            trust: Trust::Untrusted,
+            terms: Terms { shared_memory: true, trust: Trust::Untrusted, frozen_after: None },
             wrap: Wrap::default(),
         };
         Self { settings, init: NeedsInit(()), protocol: std::marker::PhantomData }
@@ -256,7 +262,7 @@ impl<P: Protocol, I> ChildSpec<P, I> {
     /// This is not `unsafe`, because the undefined behaviour would be another process's doing, as with any memory that
     /// is shared with it: no code of this program can break the promise, and the type system cannot see the other one.
     pub fn trusted(mut self) -> Self {
-        self.settings.trust = Trust::Trusted;
+        self.settings.terms.trust = Trust::Trusted;
         self
     }
 
@@ -264,7 +270,22 @@ impl<P: Protocol, I> ChildSpec<P, I> {
     /// sandboxes where sealed shared memory (`memfd_create`) is not to be had, which is found out by itself, and for
     /// tests. Without it every call costs the child one more system call. Default: on.
     pub fn shared_memory(mut self, on: bool) -> Self {
-        self.settings.shared_memory = on;
+        self.settings.terms.shared_memory = on;
+        self
+    }
+
+    /// How long the child may be frozen while calls to it are in flight: then it is killed, because of
+    /// [`Why::Frozen`](crate::Why::Frozen). Frozen is who is stopped, by a signal or a cgroup, or gives no sign of
+    /// life when asked for one and has no processor time either; not who is busy. A handler may compute or sleep for
+    /// hours, on the only thread there is: a thread of the child's own answers for it. Nor is a child judged under a
+    /// debugger, or after the parent itself was held up.
+    ///
+    /// Too low, less than a second: a busy machine, or whoever stops the child for a moment, ends it. Too high: calls
+    /// wait for a child that cannot answer. It is noticed within one and a half times the limit, which is 100 ms at
+    /// least. Costs the child's two sides a descriptor each, and nothing per call. Default: `None`, a frozen child is
+    /// waited for. A child within the parent's own process is never judged.
+    pub fn frozen_after(mut self, limit: Option<Duration>) -> Self {
+        self.settings.terms.frozen_after = limit;
         self
     }
 

@@ -242,8 +242,8 @@ impl Header {
 
 fn check_attachments(kind: Kind, flags: Flags, attachments: u16) -> Result<(), FrameError> {
     let max = match kind {
-        // One of them is the board.
-        Kind::Init => MAX_ATTACHMENTS as u16 + 1,
+        // Two of them are the board and the bell.
+        Kind::Init => MAX_ATTACHMENTS as u16 + 2,
         _ if Flags::allowed(kind).has(Flags::DESCRIPTORS) => MAX_ATTACHMENTS as u16,
         _ => 0,
     };

@@ -1,30 +1,20 @@
 //! No orphan, no zombie, no leak, however a parent ends.
 #![expect(clippy::disallowed_methods, reason = "the parents are programs here, started and killed from outside")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Child as Process, Command, Stdio};
+use std::process::{Child as Process, Command};
 
 use kinfolk_protocol::{Codec, HEADER_LEN, Header, Init, Kind, Limits, PREAMBLE, PREAMBLE_LEN, Protocol};
 use kinfolk_tests::{Begin, Drill};
 
-use crate::support::{NEST, eventually, exists, grandchildren};
-
-/// A parent program, and its first line: the numbers it prints.
-fn nest(mode: &str) -> (Process, BufReader<std::process::ChildStdout>, Vec<u32>) {
-    let mut process = Command::new(NEST).arg(mode).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(process.stdout.take().unwrap());
-    let mut line = String::new();
-    lines.read_line(&mut line).unwrap();
-    let numbers = line.split_whitespace().map(|word| word.parse().unwrap_or_else(|_| panic!("{line}"))).collect();
-    (process, lines, numbers)
-}
+use crate::support::{NEST, eventually, exists, grandchildren, nest};
 
 #[tokio::test]
 async fn children_that_compute_end_with_a_parent_that_is_killed() {
-    let (mut parent, _, pids) = nest("compute");
+    let (mut parent, _, pids) = nest(&["compute"]);
     assert_eq!(pids.len(), 2);
     assert!(pids.iter().all(|pid| exists(*pid)));
     parent.kill().unwrap();
@@ -71,7 +61,7 @@ async fn a_child_does_not_take_the_end_of_its_link_for_the_death_of_a_parent_tha
 
 #[tokio::test]
 async fn what_a_child_has_started_ends_with_it_when_the_parent_is_killed() {
-    let (mut parent, _, pids) = nest("leave-behind");
+    let (mut parent, _, pids) = nest(&["leave-behind"]);
     let started = grandchildren(pids[0]);
     assert_eq!(started.len(), 1);
     parent.kill().unwrap();
@@ -82,7 +72,7 @@ async fn what_a_child_has_started_ends_with_it_when_the_parent_is_killed() {
 
 #[tokio::test]
 async fn a_child_is_gone_when_the_drop_of_its_parent_returns() {
-    let (mut parent, mut lines, _) = nest("drop");
+    let (mut parent, mut lines, _) = nest(&["drop"]);
     let mut line = String::new();
     lines.read_line(&mut line).unwrap();
     assert_eq!(line, "gone\n");
@@ -91,14 +81,14 @@ async fn a_child_is_gone_when_the_drop_of_its_parent_returns() {
 
 #[tokio::test]
 async fn a_child_ends_with_a_parent_that_exits_without_dropping_it() {
-    let (mut parent, _, pids) = nest("exit");
+    let (mut parent, _, pids) = nest(&["exit"]);
     assert!(parent.wait().unwrap().success());
     eventually("the child is gone", || !exists(pids[0]) || is_zombie(pids[0])).await;
 }
 
 #[tokio::test]
 async fn two_hundred_lives_leave_no_descriptor_and_no_zombie() {
-    let (mut parent, _, numbers) = nest("cycles");
+    let (mut parent, _, numbers) = nest(&["cycles"]);
     assert!(parent.wait().unwrap().success());
     let [before, after, zombies] = numbers[..] else { panic!("{numbers:?}") };
     assert_eq!((after, zombies), (before, 0));

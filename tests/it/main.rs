@@ -15,6 +15,7 @@ mod delivery;
 mod ending;
 mod fairness;
 mod forged;
+mod frozen;
 mod handles;
 mod hostile;
 mod launching;

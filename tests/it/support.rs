@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process;
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
@@ -21,6 +23,7 @@ pub(crate) const BEARER: &str = env!("CARGO_BIN_EXE_bearer");
 pub(crate) const FORGER: &str = env!("CARGO_BIN_EXE_forger");
 pub(crate) const HAULER: &str = env!("CARGO_BIN_EXE_hauler");
 pub(crate) const LABOURER: &str = env!("CARGO_BIN_EXE_labourer");
+pub(crate) const MUTE: &str = env!("CARGO_BIN_EXE_mute");
 pub(crate) const NEST: &str = env!("CARGO_BIN_EXE_nest");
 
 /// Far beyond what a busy machine needs: it only keeps a broken test from hanging.
@@ -152,4 +155,15 @@ pub(crate) fn grandchildren(pid: u32) -> Vec<u32> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let lists = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("children")).unwrap());
     lists.flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>()).collect()
+}
+
+/// A parent program, and its first line: the numbers it prints.
+#[expect(clippy::disallowed_methods, reason = "the parents are programs here, started and killed from outside")]
+pub(crate) fn nest(args: &[&str]) -> (process::Child, BufReader<process::ChildStdout>, Vec<u32>) {
+    let mut process = process::Command::new(NEST).args(args).stdout(process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    let numbers = line.split_whitespace().map(|word| word.parse().unwrap_or_else(|_| panic!("{line}"))).collect();
+    (process, lines, numbers)
 }

@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::fs;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use kinfolk::child;
 use kinfolk::parent::{ChildSpec, Parent, Program, Stdio};
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     match std::env::args().nth(1).as_deref() {
         Some("compute") => compute().await,
+        Some("judge") => judge().await,
         Some("cycles") => cycles().await,
         Some("leave-behind") => leave_behind().await,
         Some("drop") => leave(false).await,
@@ -58,6 +60,21 @@ async fn compute() -> Result<(), Box<dyn Error>> {
     println!("{} {}", one.pid(), two.pid());
     let minute = || Compute(60_000);
     let (_, _) = tokio::join!(one.request(minute()).into_future(), two.request(minute()).into_future());
+    Ok(())
+}
+
+/// A child that is judged by as many milliseconds as the second argument says, and computes for as many as the third.
+/// Reports how it comes out of it.
+async fn judge() -> Result<(), Box<dyn Error>> {
+    let mut numbers = std::env::args().skip(2).map(|number| number.parse::<u64>());
+    let (Some(limit), Some(long)) = (numbers.next(), numbers.next()) else { return Err("two numbers are due".into()) };
+    let parent = Parent::new();
+    let child = parent.spawn(worker("judged").frozen_after(Some(Duration::from_millis(limit?)))).await?;
+    println!("{}", child.pid());
+    match child.request(Do(Deed::Occupy(long?))).await {
+        Ok(()) => println!("answered"),
+        Err(error) => println!("{error}"),
+    }
     Ok(())
 }
 
@@ -84,7 +101,8 @@ async fn cycles() -> Result<(), Box<dyn Error>> {
 async fn cycle(parent: &Parent, times: u64) -> Result<(), Box<dyn Error>> {
     for number in 0..times {
         let spec = ChildSpec::<Drill>::new("cycle", Program::current_exe("quiet")).init(Begin::Well);
-        let child = parent.spawn(spec.stdout(Stdio::lines()).stderr(Stdio::lines())).await?;
+        let spec = spec.stdout(Stdio::lines()).stderr(Stdio::lines()).frozen_after(Some(Duration::from_secs(2)));
+        let child = parent.spawn(spec).await?;
         assert_eq!(child.request(Echo(number)).await?, number);
         child.kill().await;
     }

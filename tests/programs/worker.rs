@@ -163,6 +163,11 @@ impl Drop for CountIfDropped<'_> {
     }
 }
 
+fn occupy(ms: u64) {
+    let end = Instant::now() + Duration::from_millis(ms);
+    while Instant::now() < end {}
+}
+
 async fn be_parent() -> Result<String, Box<dyn std::error::Error>> {
     let parent = Parent::new();
     let spec = ChildSpec::<Drill>::new("grandchild", Program::sibling("worker")).init(Begin::Well);
@@ -207,6 +212,7 @@ async fn act(cx: Cx<Do, State>, Do(deed): Do) -> Result<(), Denied> {
         }
         Deed::PrintForEver => drop(thread::spawn(print_for_ever)),
         Deed::PrintLines(number) => (0..number).for_each(|line| println!("{line}")),
+        Deed::Occupy(ms) => occupy(ms),
         Deed::RunAgain => {
             let output = Command::new("/proc/self/exe").output().map_err(|error| Denied(error.to_string()))?;
             return Err(Denied(format!("{:?}", output.status.code())));

@@ -193,6 +193,8 @@ pub enum Deed {
     PrintForEver,
     /// Print so many numbered lines.
     PrintLines(u64),
+    /// Compute for so many milliseconds on the thread that runs everything.
+    Occupy(u64),
     /// Run the same program once more, as a plain program, and decline with its exit code.
     RunAgain,
     /// Start a child of its own, and decline with the child's answer to `Echo(5)`.

@@ -216,6 +216,9 @@ impl Conn {
             state.turns(place.lane).wake_first();
         }
         let alone = state.session.in_flight() == 1;
+        if std::mem::take(&mut state.resting) {
+            self.used.notify_one();
+        }
         Poll::Ready(Some((Sent { call, answer, items }, alone)))
     }
 }

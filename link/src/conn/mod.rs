@@ -11,6 +11,7 @@ mod control;
 mod delivery;
 mod item;
 mod lane;
+mod pulse;
 mod receive;
 mod scope;
 mod send;
@@ -43,7 +44,7 @@ use self::told::{Introduced, Learned};
 use self::turns::{Ticket, Turns};
 use crate::attachments::{Arrived, Borrowing, Carrying, Lending, Packed, Trust};
 use crate::sync::lock;
-use crate::sys::Board;
+use crate::sys::{Bell, Board};
 use crate::transport::Transport;
 use crate::writer::{Bounds, Mark, Writer};
 
@@ -89,12 +90,17 @@ pub struct Conn {
     state: Mutex<State>,
     /// The last of the peer's calls was answered.
     idle: Notify,
+    /// The first call of ours after a rest was made.
+    used: Notify,
     /// Whoever reads is at it: answers leave together when it is done.
     batching: AtomicBool,
     /// The message types the peer handles, once it has said so.
     welcomed: OnceLock<Table>,
     /// Where a child notes which calls of ours it has begun.
     their_board: OnceLock<Board>,
+    /// What a child answers by beating on its board, until the link is aborted: a handle that is kept holds no
+    /// descriptor.
+    their_bell: Mutex<Option<Bell>>,
     /// Where we, a child, note which calls of our parent's we have begun.
     our_board: OnceLock<Board>,
     /// A child, and each end of a port, says by a frame that it begins a call where there is no board for it.
@@ -127,6 +133,8 @@ struct State {
     reporting: HashSet<CallId>,
     /// Calls whose items, and [`CallId::NONE`] if one-way messages, have credit to be given back once there is room.
     owed: HashSet<CallId>,
+    /// Somebody wants to know of the next call of ours.
+    resting: bool,
     introduced: Introduced,
     learned: Learned,
     closed: bool,
@@ -200,14 +208,17 @@ impl Conn {
                 senders: Turns::default(),
                 reporting: HashSet::new(),
                 owed: HashSet::new(),
+                resting: false,
                 introduced: Introduced::new(),
                 learned: Learned::default(),
                 closed: false,
             }),
             idle: Notify::new(),
+            used: Notify::new(),
             batching: AtomicBool::new(false),
             welcomed: OnceLock::new(),
             their_board: OnceLock::new(),
+            their_bell: Mutex::default(),
             our_board: OnceLock::new(),
             reports_starts,
             begun_at_end: AtomicUsize::new(0),
@@ -338,6 +349,7 @@ impl Conn {
     /// Ends both directions at once. Nothing may be received after it.
     pub fn abort(&self) {
         self.writer.abort();
+        lock(&self.their_bell).take();
         self.lending.end();
         self.borrowing.end();
     }

@@ -11,6 +11,7 @@ use kinfolk_protocol::{
     Bincode, Call, Failure, Flags, Header, Kind, Message, MessageId, OneWay, Protocol, ToChild, Version, Welcomed,
 };
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use super::*;
 use crate::error::LinkError;
@@ -278,6 +279,54 @@ async fn without_a_board_a_call_that_may_reach_a_living_peer_counts_as_begun() {
         parent.conn.end_calls(Known::Part);
         assert!(matches!(waiting.await.unwrap(), CallOutcome::Lost(Delivery::Started)));
     }
+}
+
+#[tokio::test]
+async fn the_first_call_after_a_rest_is_told_of_and_no_other() {
+    let (mut parent, mut child) = pair(Limits::default(), 1 << 20);
+    let told = async |parent: &End| timeout(Duration::ZERO, parent.conn.in_use()).await.is_ok();
+    for rests in [false, true, true, false] {
+        if rests {
+            assert!(parent.conn.rest());
+        }
+        for first in [rests, false] {
+            let waiting = call(&parent, &[1]);
+            let asked = child.expect_call().await;
+            assert_eq!(told(&parent).await, first);
+            assert!(!parent.conn.rest(), "it is in flight");
+            Answering::new(Arc::clone(&child.conn), asked.call).settle::<Ask>(Ok(7)).await;
+            parent.next().await.unwrap();
+            waiting.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_child_is_rung_only_where_it_has_a_board_to_beat_on() {
+    let (parent, _child) = pair(Limits::default(), 1 << 20);
+    let mut init = Packed::default();
+    parent.conn.share_bell(&mut init);
+    parent.conn.ring();
+    assert!(init.is_empty() && parent.conn.beats().is_none());
+    let (board, descriptor) = Board::create(4).unwrap();
+    let _childs = Board::open(&descriptor).unwrap();
+    parent.conn.their_board.set(board).unwrap();
+    parent.conn.share_bell(&mut init);
+    assert_eq!(init.len(), kinfolk_protocol::ENTRY_LEN);
+    parent.conn.ring();
+    assert_eq!(parent.conn.beats(), None, "nobody answers");
+}
+
+#[tokio::test]
+async fn a_link_that_is_aborted_lets_go_of_its_bell() {
+    let (parent, _child) = pair(Limits::default(), 1 << 20);
+    let (bell, childs_end) = Bell::create().unwrap();
+    *lock(&parent.conn.their_bell) = Some(bell);
+    assert!(!crate::sys::peer_has_finished(&childs_end));
+    parent.conn.abort();
+    assert!(crate::sys::peer_has_finished(&childs_end));
+    parent.conn.ring();
+    assert_eq!(parent.conn.beats(), None);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A board in shared memory on which a child notes which calls it has begun: it is still there after the child was
 //! killed. Its parent notes there which calls it has withdrawn. Of the two, whoever is first decides, so that each call
-//! is either begun or not, and both sides know.
+//! is either begun or not, and both sides know. And a child beats there when its bell is rung.
 //!
 //! One 64-bit entry per slot of the call table, after a head of one cache line. Entries are only ever touched as
 //! atomics. The memory is sealed against shrinking, so that no access is ever beyond its end, whatever the other side
@@ -15,8 +15,11 @@ use kinfolk_protocol::CallId;
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fstat, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-/// The first word: it tells a board from other memory.
-const MAGIC: u64 = u64::from_le_bytes(*b"kinboard");
+/// The first word: it tells a board from other memory, and this layout from others. The second one too, once the child
+/// has opened it.
+const MAGIC: u64 = u64::from_le_bytes(*b"kinbord2");
+/// The word in which a child counts its beats, from 1 on; 0 if it does not beat.
+const BEATS: usize = 2;
 /// Words in front of the entries.
 const HEAD: usize = 8;
 /// In an entry, beside the call's generation in its upper half.
@@ -91,13 +94,23 @@ impl Board {
 
     /// The board the parent passed.
     pub(crate) fn open(fd: &OwnedFd) -> io::Result<Self> {
+        let board = Self::open_up_to(fd, usize::MAX)?;
+        board.word(1).store(MAGIC, Ordering::Release);
+        Ok(board)
+    }
+
+    /// The same board, for its head only: no calls are noted there, and it does not count as in use by that.
+    pub(crate) fn open_head(fd: &OwnedFd) -> io::Result<Self> {
+        Self::open_up_to(fd, 0)
+    }
+
+    fn open_up_to(fd: &OwnedFd, most: usize) -> io::Result<Self> {
         let words = usize::try_from(fstat(fd)?.st_size).unwrap_or(0) / size_of::<AtomicU64>();
         let slots = words.checked_sub(HEAD).ok_or(io::ErrorKind::InvalidData)?;
-        let board = Self::map(fd, slots)?;
+        let board = Self::map(fd, slots.min(most))?;
         if board.word(0).load(Ordering::Acquire) != MAGIC {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        board.word(1).store(MAGIC, Ordering::Release);
         Ok(board)
     }
 
@@ -125,6 +138,27 @@ impl Board {
     /// True once the child has opened it, if it is one still.
     pub(crate) fn is_in_use(&self) -> bool {
         [0, 1].iter().all(|at| self.word(*at).load(Ordering::Acquire) == MAGIC)
+    }
+
+    /// How often the child has beaten, and once more; `None` if it does not beat.
+    pub(crate) fn beats(&self) -> Option<u64> {
+        let beats = self.word(BEATS).load(Ordering::Acquire);
+        (beats > 0 && self.is_in_use()).then_some(beats)
+    }
+
+    /// The child answers its bell from now on.
+    pub(crate) fn start_beating(&self) {
+        self.word(BEATS).store(1, Ordering::Release);
+    }
+
+    /// The child answers its bell.
+    pub(crate) fn beat(&self) {
+        self.word(BEATS).fetch_add(1, Ordering::Release);
+    }
+
+    /// The child does not answer its bell any more.
+    pub(crate) fn stop_beating(&self) {
+        self.word(BEATS).store(0, Ordering::Release);
     }
 
     /// The handler of `call` is about to begin.
@@ -199,9 +233,11 @@ mod tests {
     fn a_board_is_these_bytes() {
         let (board, fd) = Board::create(2).unwrap();
         board.begin(call(1, 3));
+        board.start_beating();
+        board.beat();
         let mut bytes = [0xff; 80];
         assert_eq!(rustix::io::pread(&fd, &mut bytes, 0).unwrap(), 80);
-        let golden = [b"kinboard".as_slice(), &[0; 56], &[0; 8], b"\x01\0\0\0\x03\0\0\0"].concat();
+        let golden = [b"kinbord2".as_slice(), &[0; 8], b"\x02", &[0; 47], &[0; 8], b"\x01\0\0\0\x03\0\0\0"].concat();
         assert_eq!(bytes[..], golden);
         board.end(call(1, 3));
         rustix::io::pread(&fd, &mut bytes, 0).unwrap();
@@ -268,6 +304,29 @@ mod tests {
         assert_eq!(parents.withdraw(call(0, 1)), Withdrawal::TooLate);
         let _childs = Board::open(&fd).unwrap();
         assert!(parents.is_in_use());
+    }
+
+    #[test]
+    fn beats_count_from_the_first_to_the_last_that_is_answered() {
+        let (parents, fd) = Board::create(4).unwrap();
+        let head = Board::open_head(&fd).unwrap();
+        head.start_beating();
+        assert_eq!(parents.beats(), None, "whoever beats does not say that calls are noted");
+        let _childs = Board::open(&fd).unwrap();
+        assert_eq!(parents.beats(), Some(1));
+        head.beat();
+        assert_eq!(parents.beats(), Some(2));
+        assert_eq!(head.begin(call(0, 1)), Begin::NoPlace, "a head has no entries");
+        head.stop_beating();
+        assert_eq!(parents.beats(), None);
+    }
+
+    #[test]
+    fn a_board_of_another_layout_is_refused() {
+        let (parents, fd) = Board::create(4).unwrap();
+        parents.word(0).store(u64::from_le_bytes(*b"kinboard"), Ordering::Relaxed);
+        assert!(Board::open(&fd).is_err());
+        assert!(Board::open_head(&fd).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The operating system: all `unsafe` of kinfolk, behind functions that are safe to call.
 #![expect(unsafe_code, reason = "the one place for it: each block names who upholds what it needs")]
 
+mod bell;
 mod board;
 mod exit;
 mod memory;
@@ -9,6 +10,8 @@ mod passing;
 mod process;
 mod socket;
 
+pub(crate) use bell::Bell;
+pub use bell::Heart;
 pub(crate) use board::{Begin, Board, Withdrawal};
 pub use exit::at_exit;
 pub use memory::Atom;

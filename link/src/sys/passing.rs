@@ -11,8 +11,8 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 
 use crate::transport::{Lost, Passed};
 
-/// Descriptors in one system call: those of one frame, and the board.
-const MOST: usize = MAX_ATTACHMENTS + 1;
+/// Descriptors in one system call: those of one frame, the board and the bell.
+const MOST: usize = MAX_ATTACHMENTS + 2;
 
 const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 

@@ -26,6 +26,8 @@ pub(crate) struct LinkSide {
     transport: Arc<dyn Transport>,
     reader: Reader,
     stage: Stage,
+    /// How many frames were read.
+    frames: u64,
     /// It was closed before its end, or could not be read to it.
     broken: bool,
 }
@@ -47,7 +49,7 @@ enum Stage {
 impl LinkSide {
     pub(crate) fn new(transport: Arc<dyn Transport>, max_message: u32) -> Self {
         let reader = Reader::new(Arc::clone(&transport), max_message);
-        Self { transport, reader, stage: Stage::Fresh, broken: false }
+        Self { transport, reader, stage: Stage::Fresh, frames: 0, broken: false }
     }
 
     pub(crate) fn transport(&self) -> Arc<dyn Transport> {
@@ -63,6 +65,11 @@ impl LinkSide {
             Stage::Introduced(hello) => Some(hello),
             _ => None,
         }
+    }
+
+    /// How many frames were read: more than before is a sign of life.
+    pub(super) fn frames(&self) -> u64 {
+        self.frames
     }
 
     /// The hello was answered: frames go to `conn` from now on.
@@ -128,6 +135,7 @@ impl LinkSide {
             Ok(None) => return self.end(Disconnected::Closed),
             Err(error) => return self.fail(error),
         };
+        self.frames += 1;
         let Stage::Open(conn) = &self.stage else { return self.hello(frame) };
         match conn.receive(frame) {
             Ok(Received::Handled) => LinkEvent::Handled,

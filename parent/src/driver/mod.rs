@@ -8,13 +8,14 @@ mod link;
 mod outputs;
 mod received;
 mod waits;
+mod watching;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures::future::BoxFuture;
-use kinfolk_link::{Conn, Known, Letter, Misbehaviour, Packed, Peer, Signal, Trust};
+use kinfolk_link::{Conn, Known, Letter, Misbehaviour, Packed, Peer, Signal};
 use kinfolk_protocol::{ENTRY_LEN, Expected, Fault, Hello, Init, Kind, Limits, PanicInfo, Refusal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -23,6 +24,7 @@ use self::link::LinkEvent;
 pub(crate) use self::link::LinkSide;
 pub(crate) use self::outputs::Outputs;
 use self::waits::{dropped, emptied, failed, overdue, until};
+use self::watching::{Watch, due, share};
 use crate::error::{StartError, Step};
 use crate::event::{ChildEvent, Disconnected, Output};
 use crate::handlers::{Handlers, deliver};
@@ -30,6 +32,7 @@ use crate::lifecycle::{Action, Cue, Lifecycle, Patience};
 use crate::process::Process;
 use crate::report::Why;
 use crate::shared::{Shared, Wish};
+use crate::spec::Terms;
 
 /// A link and a process that have found each other.
 pub(crate) struct Joined {
@@ -44,8 +47,7 @@ pub(crate) struct Beginning {
     pub(crate) link: LinkSide,
     pub(crate) outputs: Outputs,
     pub(crate) handlers: Arc<Handlers>,
-    pub(crate) shared_memory: bool,
-    pub(crate) trust: Trust,
+    pub(crate) terms: Terms,
     pub(crate) patience: Patience,
     pub(crate) terminate: Signal,
     pub(crate) ours: Limits,
@@ -70,6 +72,8 @@ struct Driver {
     wishes: watch::Receiver<Wish>,
     starting: Option<Starting>,
     terminate: Signal,
+    /// Once the child has said hello, if it is to be judged.
+    watch: Option<Watch>,
     /// How the link ended, once it has.
     end: Option<Disconnected>,
     /// True once `Disconnected` was told.
@@ -88,8 +92,7 @@ struct Starting {
     ours: Limits,
     expected: Expected,
     init: Packed,
-    shared_memory: bool,
-    trust: Trust,
+    terms: Terms,
     /// Why the child will not become ready.
     failure: Option<StartFailure>,
 }
@@ -120,6 +123,7 @@ enum Happening {
     CancelIgnored,
     Output(Output, String),
     InboxEmptied,
+    LookDue,
     Deadline,
 }
 
@@ -127,7 +131,7 @@ enum Happening {
 pub(crate) fn start(beginning: Beginning) -> oneshot::Receiver<Result<(), StartError>> {
     let (result, started) = oneshot::channel();
     let Beginning { shared, link, outputs, handlers, patience, terminate, on_end, .. } = beginning;
-    let Beginning { ours, expected, init, shared_memory, trust, .. } = beginning;
+    let Beginning { ours, expected, init, terms, .. } = beginning;
     #[expect(clippy::disallowed_methods, reason = "the window of one-way messages bounds it")]
     let (letters, received) = mpsc::unbounded_channel();
     let task = tokio::spawn(deliver(Arc::clone(&handlers), Arc::clone(&shared), received));
@@ -143,17 +147,9 @@ pub(crate) fn start(beginning: Beginning) -> oneshot::Receiver<Result<(), StartE
         inbox: Inbox { letters: Some(letters), task: Some(task) },
         handlers,
         wishes,
-        starting: Some(Starting {
-            result,
-            step: Step::Handshake,
-            ours,
-            expected,
-            init,
-            shared_memory,
-            trust,
-            failure: None,
-        }),
+        starting: Some(Starting { result, step: Step::Handshake, ours, expected, init, terms, failure: None }),
         terminate,
+        watch: None,
         end: None,
         told: false,
         panic: None,
@@ -195,6 +191,7 @@ impl Driver {
             () = overdue(&self.shared) => Happening::CancelIgnored,
             () = emptied(&mut self.inbox.task) => Happening::InboxEmptied,
             () = until(deadline) => Happening::Deadline,
+            () = due(&mut self.watch) => Happening::LookDue,
             // Last: a child that prints without end must not hold up anything else.
             (stream, line) = self.outputs.next() => Happening::Output(stream, line),
         }
@@ -217,7 +214,7 @@ impl Driver {
             Happening::Wish(Wish::Shutdown) => Some(Cue::Shutdown),
             Happening::Wish(Wish::DropStart) => Some(Cue::Kill(Why::StartDropped)),
             Happening::CancelIgnored => Some(Cue::Kill(Why::CancelIgnored)),
-            Happening::Wish(Wish::Kill) => Some(Cue::Kill(Why::Killed)),
+            Happening::Wish(Wish::Kill(why)) => Some(Cue::Kill(why)),
             Happening::Wish(Wish::Abandon) => Some(Cue::Kill(Why::ParentDropped)),
             Happening::StartDropped => {
                 // Told once: nobody waits for its result any more.
@@ -232,6 +229,7 @@ impl Driver {
                 self.disconnected();
                 None
             }
+            Happening::LookDue => self.look(),
             Happening::Deadline => Some(Cue::Deadline),
         }
     }
@@ -254,7 +252,8 @@ impl Driver {
     fn on_hello(&mut self, hello: &Hello) -> Option<Cue> {
         let starting = self.starting.as_mut()?;
         let peer = Peer::Child(self.shared.name.clone());
-        let conn = Arc::new(Conn::new(self.link.transport(), peer, starting.trust, &starting.ours, &hello.limits));
+        let conn =
+            Arc::new(Conn::new(self.link.transport(), peer, starting.terms.trust, &starting.ours, &hello.limits));
         let writer = Arc::clone(&conn);
         self.writing = Some(Box::pin(async move { writer.write().await }));
         self.link.open(Arc::clone(&conn));
@@ -265,17 +264,15 @@ impl Driver {
         let (name, welcomed) = (self.shared.name.to_string(), self.handlers.welcomed());
         payload.wrap(|value| Init { limits, version, name, value, welcomed }.encode());
         let failure = match starting.expected.check(hello) {
-            // The board takes an entry of its own.
-            Ok(()) if payload.len() + ENTRY_LEN <= max as usize => None,
+            // The board and the bell take entries of their own.
+            Ok(()) if payload.len() + 2 * ENTRY_LEN <= max as usize => None,
             Ok(()) => Some(StartFailure::InitTooLong { bytes, max }),
             Err(refusal) => Some(StartFailure::Refused(refusal)),
         };
         starting.step = Step::Init;
         match failure {
             None => {
-                if starting.shared_memory {
-                    conn.share_board(&mut payload);
-                }
+                self.watch = share(starting.terms, &conn, &mut payload, &self.shared);
                 conn.open(Kind::Init, payload);
             }
             Some(failure) => {
@@ -291,6 +288,7 @@ impl Driver {
 
     fn on_link_end(&mut self, how: Disconnected) -> Cue {
         self.inbox.letters = None;
+        self.watch = None;
         let cue = match &how {
             Disconnected::Misbehaved(misbehaviour) => {
                 if let Some(starting) = &mut self.starting {

@@ -97,7 +97,7 @@ impl<P: Protocol> Course<P> {
     /// Looks whether the call may still run: others of its kind may have killed children while it waited.
     pub(super) fn check<M: Message, E>(&mut self, message: &M) -> Result<(), PoolError<E>> {
         self.attempts += 1;
-        if self.fingerprint.is_none() && self.inner.with(|state, _| state.core.watches(M::NAME)) {
+        if self.fingerprint.is_none() && self.inner.read(|state| state.core.watches(M::NAME)) {
             self.fingerprint = Some(identify(message, &self.wishes));
         }
         match self.fingerprint {
@@ -185,7 +185,7 @@ impl<P: Protocol> Course<P> {
     }
 
     fn charge<M: Message>(&self, message: &M) -> Option<Charge> {
-        let kept = self.inner.with(|state, _| state.core.blames());
+        let kept = self.inner.read(|state| state.core.blames());
         kept.then(|| Charge {
             fingerprint: self.fingerprint.unwrap_or_else(|| identify(message, &self.wishes)),
             message: M::NAME,
@@ -234,7 +234,7 @@ fn admitted<P: Protocol, M: Message, E>(
     patience: Patience,
 ) -> Result<Journey<P>, PoolError<E>> {
     let call = PoolSite { protocol: P::NAME, message: M::NAME };
-    let fingerprint = inner.with(|state, _| state.core.watches(M::NAME)).then(|| identify(message, wishes));
+    let fingerprint = inner.read(|state| state.core.watches(M::NAME)).then(|| identify(message, wishes));
     let alone = fingerprint.map(|fingerprint| judged(inner, fingerprint)).transpose();
     let Wishes { priority, key, .. } = *wishes;
     let ask = |alone| Ask { priority, key, alone, since: Instant::now(), patience };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::stream::{Stream, StreamExt};
 use kinfolk_protocol::{Answered, ErrorOf, Message, Protocol, Reply, Streamed, ToChild, Towards};
@@ -19,7 +19,7 @@ use super::tally::PoolStats;
 use super::task::Keeper;
 use crate::child::Child;
 use crate::error::StartError;
-use crate::shared::Wish;
+use crate::report::Why;
 
 /// Many children of one spec, for intense work: each call runs on whichever has room, children that die are replaced,
 /// and calls are tried again where that is safe.
@@ -206,7 +206,7 @@ impl<P: Protocol> Pool<P> {
     /// The calls that are refused because they killed children, the worst first.
     #[must_use]
     pub fn quarantined(&self) -> Vec<Quarantined> {
-        self.inner().with(|state, now| state.core.quarantined(now))
+        self.inner().read(|state| state.core.quarantined(Instant::now()))
     }
 
     /// Holds nothing against a call any more. False if nothing was.
@@ -231,7 +231,7 @@ impl<P: Protocol> Pool<P> {
     /// Dropping the future does not take it back; it happens at the first poll.
     pub async fn kill(&self) {
         self.inner().close(Duration::ZERO);
-        self.children().iter().for_each(|child| child.shared().wish(Wish::Kill));
+        self.children().iter().for_each(|child| child.shared().end(Why::Killed));
         self.inner().until_ended().await;
     }
 

@@ -131,6 +131,11 @@ impl<P: Protocol> Inner<P> {
         result
     }
 
+    /// Looks at the state.
+    pub(super) fn read<R>(&self, look: impl FnOnce(&State<P>) -> R) -> R {
+        look(&lock(&self.state))
+    }
+
     pub(super) fn tell(&self, event: PoolEvent) {
         // Nobody need listen.
         let _ = self.events.send(event);
@@ -178,19 +183,22 @@ impl<P: Protocol> Inner<P> {
     /// A process has ended.
     pub(super) fn ended(&self, worker: WorkerId, report: &Arc<ExitReport>) {
         let cause = self.with(|state, now| {
+            let alone = state.owed(worker) == 1;
             state.children.remove(&worker);
             let charges = state.overdue.remove(&worker).unwrap_or_default();
             let cause = cause(report);
             if cause == Cause::Overrun {
-                let alone = charges.len() == 1;
                 charges.into_iter().for_each(|charge| state.core.accuse(&Charge { alone, ..charge }, now));
             }
-            state.trouble = Some(Arc::new(Trouble::Ended(Arc::clone(report))));
-            let unasked = state.core.ended(worker, now);
-            unasked.then(|| {
+            // Before it is known that there may be none left.
+            let known = state.trouble.replace(Arc::new(Trouble::Ended(Arc::clone(report))));
+            if state.core.ended(worker, now) {
                 state.core.tally.replaced(cause);
-                cause
-            })
+                Some(cause)
+            } else {
+                state.trouble = known;
+                None
+            }
         });
         self.tell(PoolEvent::Ended { report: Arc::clone(report), cause });
     }
@@ -242,7 +250,7 @@ impl<P: Protocol> Inner<P> {
     }
 
     pub(super) fn stats(&self) -> PoolStats {
-        self.with(|state, now| {
+        self.read(|state| {
             let core = &state.core;
             PoolStats {
                 serving: core.count(Stage::Serving),
@@ -251,7 +259,7 @@ impl<P: Protocol> Inner<P> {
                 retiring: core.count(Stage::Retiring) + core.count(Stage::Gone),
                 waiting: core.waiting(),
                 running: core.running(),
-                quarantined: core.quarantined(now).len(),
+                quarantined: core.quarantined(Instant::now()).len(),
                 ..core.tally.stats()
             }
         })
@@ -268,10 +276,15 @@ impl<P: Protocol> Inner<P> {
 
     /// The children that are ready.
     pub(super) fn children(&self) -> Vec<Child<P>> {
-        let state = lock(&self.state);
-        let mut all: Vec<_> = state.children.iter().collect();
-        all.sort_unstable_by_key(|(worker, _)| **worker);
-        all.into_iter().map(|(_, child)| child.clone()).collect()
+        self.workers().into_iter().map(|(_, child)| child).collect()
+    }
+
+    /// Those and how they are known here, in the order in which they were started.
+    pub(super) fn workers(&self) -> Vec<(WorkerId, Child<P>)> {
+        let mut all: Vec<_> =
+            self.read(|state| state.children.iter().map(|(worker, child)| (*worker, child.clone())).collect());
+        all.sort_unstable_by_key(|(worker, _)| *worker);
+        all
     }
 
     /// Waits until no process is left.
@@ -282,7 +295,7 @@ impl<P: Protocol> Inner<P> {
 
     /// Why calls are refused for want of children.
     pub(super) fn trouble(&self) -> Option<Arc<Trouble>> {
-        lock(&self.state).trouble.clone()
+        self.read(|state| state.trouble.clone())
     }
 }
 

@@ -125,18 +125,16 @@ impl<P: Protocol> Keeper<P> {
     }
 
     fn weigh(&self) {
+        let weighed = |(worker, child): (WorkerId, Child<P>)| Some((worker, child.shared().process.resident()?));
+        let weights: Vec<_> = self.inner.workers().into_iter().filter_map(weighed).collect();
         self.inner.with(|state, now| {
-            for (worker, child) in &state.children {
-                if let Some(bytes) = child.shared().process.resident() {
-                    state.core.weighed(*worker, bytes, now);
-                }
-            }
+            weights.into_iter().for_each(|(worker, bytes)| state.core.weighed(worker, bytes, now));
         });
     }
 
     /// True if the pool is closed and nothing is left of it. Those that are just being started are not waited for.
     fn is_over(&mut self) -> bool {
-        let done = self.inner.with(|state, _| state.core.is_done());
+        let done = self.inner.read(|state| state.core.is_done());
         if done {
             self.starts.abort_all();
         }

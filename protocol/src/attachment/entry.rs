@@ -42,6 +42,8 @@ pub enum Entry {
     },
     /// A descriptor of the board.
     Board,
+    /// A descriptor of the bell.
+    Bell,
 }
 
 impl Entry {
@@ -61,6 +63,7 @@ impl Entry {
             Self::Lent { loan, length } => (4, loan, length),
             Self::Region { loan, length } => (5, loan, length),
             Self::Board => (6, 0, 0),
+            Self::Bell => (7, 0, 0),
         };
         let mut bytes = [0; ENTRY_LEN];
         bytes[0] = kind;
@@ -79,6 +82,7 @@ impl Entry {
             4 => Self::Lent { loan, length },
             5 => Self::Region { loan, length },
             6 => Self::Board,
+            7 => Self::Bell,
             _ => return Err(fields.invalid("kind", kind)),
         };
         // What is not used now is zero, so that it can be used later.
@@ -135,13 +139,14 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Entry; 6] = [
+    const ALL: [Entry; 7] = [
         Entry::Data { length: 3 },
         Entry::Descriptor,
         Entry::Sealed { loan: 7, length: 1 << 40 },
         Entry::Lent { loan: 8, length: 9 },
         Entry::Region { loan: u32::MAX, length: 0x1_0000 },
         Entry::Board,
+        Entry::Bell,
     ];
 
     fn payload() -> Vec<u8> {
@@ -153,14 +158,14 @@ mod tests {
     #[test]
     fn an_entry_is_these_bytes() {
         assert_eq!(ALL[2].encode(), *b"\x03\0\0\0\x07\0\0\0\0\0\0\0\0\x01\0\0");
-        assert_eq!(ALL.map(|entry| entry.encode()[0]), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(ALL.map(|entry| entry.encode()[0]), [1, 2, 3, 4, 5, 6, 7]);
     }
 
     #[test]
     fn a_table_stands_behind_the_data_of_its_message() {
-        let table = Table::decode(&payload(), 6).unwrap();
+        let table = Table::decode(&payload(), 7).unwrap();
         assert_eq!((table.entries.as_slice(), table.message), (ALL.as_slice(), 7));
-        assert_eq!(table.descriptors(), 4);
+        assert_eq!(table.descriptors(), 5);
         assert_eq!(Table::decode(b"plain", 0).unwrap(), Table { entries: Vec::new(), message: 5 });
     }
 
@@ -173,6 +178,7 @@ mod tests {
             (loan, length).prop_map(|(loan, length)| Entry::Lent { loan, length }),
             (loan, length).prop_map(|(loan, length)| Entry::Region { loan, length }),
             Just(Entry::Board),
+            Just(Entry::Bell),
         ]
     }
 
@@ -207,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_table_that_makes_no_sense_is_refused() {
-        assert!(Table::decode(&payload(), 7).is_err(), "more entries than there are bytes");
+        assert!(Table::decode(&payload(), 8).is_err(), "more entries than there are bytes");
         let beyond = [b"message".as_slice(), &Entry::Data { length: 8 }.encode()].concat();
         assert!(Table::decode(&beyond, 1).is_err(), "more data than there are bytes");
         let endless = [Entry::Data { length: u64::MAX }.encode(), Entry::Data { length: u64::MAX }.encode()].concat();
