@@ -201,7 +201,9 @@ impl<P: Protocol> Course<P> {
                 CallError::Deadline { call, after: self.limit(after), delivery: furthest(delivery) }
             }
             CallError::Cancelled { call, delivery } => CallError::Cancelled { call, delivery: furthest(delivery) },
-            CallError::Disconnected { call, delivery } => CallError::Disconnected { call, delivery: furthest(delivery) },
+            CallError::Disconnected { call, delivery } => {
+                CallError::Disconnected { call, delivery: furthest(delivery) }
+            }
             CallError::Exited { call, delivery, report } => {
                 CallError::Exited { call, delivery: furthest(delivery), report }
             }

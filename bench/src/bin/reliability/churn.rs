@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use kinfolk::Fault;
 use kinfolk::parent::{CallError, Parent};
-use kinfolk_bench::Result;
 use kinfolk::pool::{Pool, PoolError};
+use kinfolk_bench::Result;
 use rustix::process::Signal;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};

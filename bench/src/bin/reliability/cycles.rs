@@ -38,12 +38,7 @@ pub(crate) async fn run(trial: &Trial) -> Result<Vec<Check>> {
         Check::exactly("descriptors", after.descriptors, before.descriptors),
         Check::exactly("threads", after.threads, before.threads),
         Check::none("children, ended or not", after.children),
-        Check::that(
-            "memory, bytes per cycle",
-            format_args!("{slope:.1}"),
-            &format!("< {most:.0}"),
-            slope < most,
-        ),
+        Check::that("memory, bytes per cycle", format_args!("{slope:.1}"), &format!("< {most:.0}"), slope < most),
     ])
 }
 

@@ -128,10 +128,11 @@ fn link(open: &Open) -> &str {
 
 /// True if the name is that of one open thing: all of the kernel's own have the same.
 fn is_one(to: &str) -> bool {
-    !to.starts_with("anon_inode:") && !to.starts_with("/dev/")
+    !to.starts_with("anon_inode:") && !to.starts_with("pidfd:") && !to.starts_with("/dev/")
 }
 
-/// The link and its duplicate, and what a tokio runtime has.
+/// The link and its duplicate, the parent as a process, and what a tokio runtime has.
 fn is_documented(to: &str) -> bool {
-    to.starts_with("socket:") || matches!(to, "anon_inode:[eventpoll]" | "anon_inode:[eventfd]")
+    let kinds = ["socket:", "pidfd:", "anon_inode:[pidfd]", "anon_inode:[eventpoll]", "anon_inode:[eventfd]"];
+    kinds.iter().any(|kind| to.starts_with(kind))
 }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use kinfolk::parent::Parent;
-use kinfolk_bench::Result;
 use kinfolk::pool::Pool;
+use kinfolk_bench::Result;
 use serde_bytes::ByteBuf;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};

@@ -5,9 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use kinfolk::{Limits, Message, MessageId};
-use kinfolk_protocol::{
-    CallId, HEADER_LEN, Header, Hello, Kind, PREAMBLE, PREAMBLE_LEN, Ready, Token, Welcomed,
-};
+use kinfolk_protocol::{CallId, HEADER_LEN, Header, Hello, Kind, PREAMBLE, PREAMBLE_LEN, Ready, Token, Welcomed};
 
 use crate::toil::{Carry, Dose, Toil};
 

@@ -7,20 +7,22 @@ use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt};
 use kinfolk::parent::Parent;
-use kinfolk_bench::Result;
 use kinfolk::pool::{Pool, PoolEvent, PoolEvents};
+use kinfolk_bench::Result;
 use rustix::process::Signal;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use crate::check::{Check, Times};
-use crate::pools::pool;
+use crate::pools::worker;
 use crate::proc::signal;
 use crate::random::Random;
 use crate::toil::{Again, Burn, Hog, Toil};
 use crate::trial::{PATIENCE, Trial, within};
 
 const CHILDREN: usize = 4;
+/// How long a child may be frozen.
+const FROZEN: Duration = Duration::from_secs(2);
 const CALLERS: u64 = 8;
 const PAUSE: Duration = Duration::from_millis(500);
 /// What has no answer by then, although it may be done again elsewhere, hangs.
@@ -51,9 +53,10 @@ struct Callers {
 pub(crate) async fn run(trial: &Trial) -> Result<Vec<Check>> {
     let parent = Parent::new();
     trial.at("opening the pools");
-    let restless = pool(&parent, None).size(CHILDREN).concurrency(2).no_quarantine().attempts(50).retry_budget(1.0);
+    let judged = |name: &'static str| parent.pool(move |_| worker(name).frozen_after(Some(FROZEN)));
+    let restless = judged("restless").size(CHILDREN).concurrency(2).no_quarantine().attempts(50).retry_budget(1.0);
     let restless = within(PATIENCE, "opening a pool", restless).await??;
-    let busy = within(PATIENCE, "opening a pool", parent.pool(|_| crate::pools::worker("busy")).size(2)).await??;
+    let busy = within(PATIENCE, "opening a pool", judged("busy").size(2)).await??;
     let (callers, mut calling) = (Arc::new(Callers::default()), JoinSet::new());
     for caller in 1..=CALLERS {
         calling.spawn(call(restless.clone(), Arc::clone(&callers), trial.random(caller)));

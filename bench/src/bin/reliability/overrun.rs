@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use kinfolk::parent::Parent;
-use kinfolk_bench::Result;
 use kinfolk::pool::Pool;
+use kinfolk_bench::Result;
 use tokio::task::JoinSet;
 
 use crate::check::{Check, Times};

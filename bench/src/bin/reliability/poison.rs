@@ -6,8 +6,8 @@ use futures::StreamExt;
 use futures::stream::iter;
 use kinfolk::Fault;
 use kinfolk::parent::Parent;
-use kinfolk_bench::Result;
 use kinfolk::pool::{Fingerprint, Pool, PoolError};
+use kinfolk_bench::Result;
 
 use crate::check::Check;
 use crate::pools::pool;

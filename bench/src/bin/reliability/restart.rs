@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use kinfolk::parent::Parent;
-use kinfolk_bench::Result;
 use kinfolk::pool::{Pool, PoolEvent, PoolEvents};
+use kinfolk_bench::Result;
 use rustix::process::Signal;
 
 use crate::check::{Check, Times};

@@ -6,9 +6,7 @@ use clap::ValueEnum;
 use kinfolk_bench::Result;
 
 use crate::trial::{self, Trial};
-use crate::{
-    churn, crash, cycles, deaf, descriptors, flood, frozen, hostile, orphans, overrun, poison, restart,
-};
+use crate::{churn, crash, cycles, deaf, descriptors, flood, frozen, hostile, orphans, overrun, poison, restart};
 
 /// A kind of harm, and what must hold in spite of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

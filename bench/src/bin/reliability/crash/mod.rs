@@ -117,10 +117,9 @@ async fn called(child: &Child<Toil>, stage: Stage, fault: Fault) -> String {
                 sleep(DEADLINE / 4).await;
                 token.cancel();
             };
-            tokio::join!(child.request(Linger { fault }).cancel_on(token.clone()).into_future(), cancelling).0.map_or_else(
-                |error| word::<u64>(Err(error)),
-                |_| "answered".to_owned(),
-            )
+            tokio::join!(child.request(Linger { fault }).cancel_on(token.clone()).into_future(), cancelling)
+                .0
+                .map_or_else(|error| word::<u64>(Err(error)), |_| "answered".to_owned())
         }
         Stage::Idle => word(child.request(Later { fault }).deadline(DEADLINE).await),
         _ => {

@@ -118,7 +118,9 @@ fn long(random: &mut Random, call: CallId) -> Vec<u8> {
         let length = WHOLE + random.below(2 << 20) as u32;
         let header = Header { flags: Flags::LONG, ..Header::of_call(Kind::Reply, call, length) };
         let chunk = random.below(u64::from(WHOLE)) as usize;
-        bytes.extend([header.encode().to_vec(), of_call(Kind::Chunk, CallId::from_bits(number), &vec![1; chunk])].concat());
+        bytes.extend(
+            [header.encode().to_vec(), of_call(Kind::Chunk, CallId::from_bits(number), &vec![1; chunk])].concat(),
+        );
     }
     bytes
 }

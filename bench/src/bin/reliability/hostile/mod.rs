@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures::StreamExt;
 use kinfolk::Limits;
 use kinfolk::parent::{CallError, Child, ChildEvent, Disconnected, Parent, StartError};
 use kinfolk_bench::Result;
-use futures::StreamExt;
 use serde_bytes::ByteBuf;
 use tokio::task::JoinSet;
 
