@@ -66,7 +66,7 @@ impl Check {
     }
 
     pub(crate) fn within(what: &str, measured: Duration, limit: Duration) -> Self {
-        Self::new(what, format!("{measured:.1?}"), format!("≤ {limit:?}"), measured <= limit, Weight::Timing)
+        Self::new(what, format!("{measured:.2?}"), format!("≤ {limit:?}"), measured <= limit, Weight::Timing)
     }
 
     pub(crate) fn ratio(what: &str, measured: f64, most: f64) -> Self {

@@ -98,7 +98,8 @@ fn burden(deaf: &Child<Toil>) -> Result<JoinSet<bool>> {
 async fn measure(trial: &Trial, siblings: &[Child<Toil>], times: &mut Times) -> Result<()> {
     let end = Instant::now() + Duration::from_millis(trial.size(400, 2_000));
     let mut callers = JoinSet::new();
-    for sibling in siblings.iter().cloned() {
+    for sibling in siblings {
+        let sibling = sibling.clone();
         callers.spawn(async move {
             let mut times = Vec::new();
             while Instant::now() < end {

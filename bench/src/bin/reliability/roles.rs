@@ -48,7 +48,8 @@ async fn crash(me: Me<Toil>) -> child::Result {
 type Serving = child::Serve<Toil, Option<Executions>>;
 
 fn serve(me: Me<Toil>, executions: Option<Executions>) -> Serving {
-    me.state(executions)
+    let serving = me
+        .state(executions)
         .on_message(|cx: Cx<Again, _>, Again { id, nonce, micros }| async move {
             begun(cx.state(), id, nonce)?;
             rest(micros).await;
@@ -66,17 +67,26 @@ fn serve(me: Me<Toil>, executions: Option<Executions>) -> Serving {
             }
             Ok(id)
         })
+        .on_message(|_, Carry { ballast, micros }| async move {
+            rest(micros).await;
+            Ok(ballast.len() as u64)
+        })
+        .on_message(|_, Breed {}| async move { Ok(breed()?) });
+    come_to_grief(take_too_long(serving))
+}
+
+fn take_too_long(serving: Serving) -> Serving {
+    serving
         .on_blocking(|_: &Job<Burn, _>, Burn { nonce, millis }| Ok(burn(nonce, millis)))
         .on_message(|_, Hog { nonce, millis }| async move { Ok(burn(nonce, millis)) })
         .on_blocking(|_: &Job<Overrun, _>, Overrun { nonce, millis }| {
             thread::sleep(Duration::from_millis(millis));
             Ok(nonce)
         })
-        .on_message(|_, Carry { ballast, micros }| async move {
-            rest(micros).await;
-            Ok(ballast.len() as u64)
-        })
-        .on_message(|_, Breed {}| async move { Ok(breed()?) })
+}
+
+fn come_to_grief(serving: Serving) -> Serving {
+    serving
         .on_message(|_, Explode { charge }| async move {
             if charge.0 == Stage::Handler {
                 fault::raise(charge.1);
