@@ -15,8 +15,8 @@ pub struct Room<'a> {
     pub first: &'a mut BytesMut,
     /// At most so many bytes of it.
     pub limit: usize,
-    /// Then that of this one, if the transport can fill two at once.
-    pub then: Option<&'a mut BytesMut>,
+    /// Then so many of that of this one, if the transport can fill two at once.
+    pub then: Option<(&'a mut BytesMut, usize)>,
 }
 
 /// Descriptors that came with a read.

@@ -20,7 +20,8 @@ use crate::transport::{Passed, Room, Transport};
 const READ_SIZE: usize = 64 * 1024;
 /// While a chunk's next header is looked for: what follows it is to be read into the payload's own place.
 const SHORT_READ: usize = 4 * 1024;
-/// While a chunk is read into its place: for the header of the next, and for short frames between them.
+/// While a chunk is read into its place: for the header of the next, and for short frames between them. What is read of
+/// the next payload is copied to its place.
 const LOOK_AHEAD: usize = 512;
 /// A read is not worth a system call with less room than this.
 const LEAST_ROOM: usize = 8 * 1024;
@@ -235,7 +236,7 @@ impl Reader {
             Some(chunk) => {
                 self.buffer.reserve(LOOK_AHEAD);
                 let before = self.buffer.len();
-                let (limit, then) = (chunk.missing, Some(&mut self.buffer));
+                let (limit, then) = (chunk.missing, Some((&mut self.buffer, LOOK_AHEAD)));
                 let room = Room { first: self.long.buffer(*chunk), limit, then };
                 let read = look.read(&*self.transport, room, &mut passed);
                 chunk.missing -= read.as_ref().unwrap_or(&0) - (self.buffer.len() - before);

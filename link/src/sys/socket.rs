@@ -99,12 +99,16 @@ fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
 fn receive_into(fd: &OwnedFd, room: &mut Room<'_>, passed: &mut Passed) -> io::Result<(usize, bool)> {
     let spare = room.first.spare_capacity_mut();
     let first = spare.len().min(room.limit);
-    let then = room.then.as_mut().map_or(&mut [][..], |then| then.spare_capacity_mut());
+    let then = room.then.as_mut().map_or(&mut [][..], |(then, limit)| {
+        let spare = then.spare_capacity_mut();
+        let most = spare.len().min(*limit);
+        &mut spare[..most]
+    });
     let most = first + then.len();
     let count = receive(fd.as_fd(), [&mut spare[..first], then], libc::MSG_DONTWAIT, passed)?.min(most);
     // SAFETY: the kernel has filled the first `count` bytes of both, one after the other.
     unsafe { room.first.set_len(room.first.len() + count.min(first)) };
-    if let Some(then) = room.then.as_mut() {
+    if let Some((then, _)) = room.then.as_mut() {
         // SAFETY: as above.
         unsafe { then.set_len(then.len() + count.saturating_sub(first)) };
     }
