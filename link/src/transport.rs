@@ -80,6 +80,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// try again.
     fn try_write(&self, buffers: &[IoSlice<'_>], descriptors: &[OwnedFd]) -> io::Result<usize>;
 
+    /// True unless much of what was written waits to be read; then [`poll_write_ready`](Self::poll_write_ready) says when
+    /// to ask again.
+    fn has_room(&self) -> bool {
+        true
+    }
+
     /// Waits until writing may succeed.
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
