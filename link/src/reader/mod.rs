@@ -5,11 +5,13 @@ mod passing;
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use kinfolk_protocol::{Flags, HEADER_LEN, Header, Kind, PREAMBLE_LEN, check_preamble};
+use tokio::task::yield_now;
 
 use self::assembly::{Assembly, Chunk};
 use self::passing::Passing;
@@ -56,6 +58,10 @@ pub struct Reader {
     ended: bool,
     /// Frames handed out since the reader last waited.
     streak: u32,
+    /// An answer was handed out since then.
+    answered: bool,
+    /// The last read took as much as there was room for: there may be more.
+    full: bool,
 }
 
 impl Reader {
@@ -72,6 +78,8 @@ impl Reader {
             max_message,
             ended: false,
             streak: 0,
+            answered: false,
+            full: false,
         }
     }
 
@@ -112,20 +120,23 @@ impl Reader {
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, LinkError>> {
         loop {
             // Each time round, for chunks make no frame for as long as the peer likes.
-            if self.streak >= STREAK {
-                self.streak = 0;
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+            if self.streak >= STREAK && (self.full || !self.buffer.is_empty()) {
+                return self.give_way(cx);
             }
             if let Some(frame) = self.parse()? {
                 if !frame.header.flags.has(Flags::LONG) {
                     self.streak += cost(frame.payload.len());
                 }
+                self.answered |= matches!(frame.header.kind, Kind::Reply | Kind::Declined | Kind::Failed);
                 return Poll::Ready(Ok(Some(frame)));
+            }
+            // Whoever waits for the answer need not wait for what comes behind it.
+            if self.answered && self.full {
+                return self.give_way(cx);
             }
             let filled = self.poll_fill(cx);
             if filled.is_pending() {
-                self.streak = 0;
+                (self.streak, self.answered) = (0, false);
             }
             if ready!(filled)? == 0 {
                 return Poll::Ready(self.end());
@@ -149,6 +160,15 @@ impl Reader {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Lets the runtime's other tasks run, and those of a runtime's own thread: that looks for them only after it has
+    /// looked for events, which a task that wakes itself would put off.
+    fn give_way<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        (self.streak, self.answered) = (0, false);
+        // It has the task woken after that look, whether or not it is polled again.
+        let _ = pin!(yield_now()).poll(cx);
+        Poll::Pending
     }
 
     fn end(&self) -> Result<Option<Frame>, LinkError> {
@@ -231,6 +251,7 @@ impl Reader {
             return Ok(0);
         }
         let mut passed = Passed::default();
+        let asked;
         let result = match self.chunk.as_mut() {
             // Into its own place, and then a little more: the header of the next one, at least.
             Some(chunk) => {
@@ -238,6 +259,7 @@ impl Reader {
                 let before = self.buffer.len();
                 let (limit, then) = (chunk.missing, Some((&mut self.buffer, LOOK_AHEAD)));
                 let room = Room { first: self.long.buffer(*chunk), limit, then };
+                asked = limit;
                 let read = look.read(&*self.transport, room, &mut passed);
                 chunk.missing -= read.as_ref().unwrap_or(&0) - (self.buffer.len() - before);
                 read
@@ -252,6 +274,7 @@ impl Reader {
                     self.buffer.reserve(missing.max(READ_SIZE));
                 }
                 let limit = if self.long.is_empty() { usize::MAX } else { missing.max(SHORT_READ) };
+                asked = limit.min(self.buffer.capacity() - self.buffer.len());
                 look.read(&*self.transport, Room { first: &mut self.buffer, limit, then: None }, &mut passed)
             }
         };
@@ -259,7 +282,7 @@ impl Reader {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
             result => result?,
         };
-        self.ended = count == 0;
+        (self.ended, self.full) = (count == 0, count >= asked);
         self.passing.read(count, passed).map_err(Misbehaviour::Frame)?;
         Ok(count)
     }
