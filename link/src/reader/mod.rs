@@ -162,8 +162,8 @@ impl Reader {
         }
     }
 
-    /// Lets the runtime's other tasks run, and those of a runtime's own thread: that looks for them only after it has
-    /// looked for events, which a task that wakes itself would put off.
+    /// Lets others run: tasks, and the future a runtime blocks on. The turn of that comes when no task is left and
+    /// events have been looked for, which a task that wakes itself would put off.
     fn give_way<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
         (self.streak, self.answered) = (0, false);
         // It has the task woken after that look, whether or not it is polled again.
