@@ -15,8 +15,8 @@ pub struct Room<'a> {
     pub first: &'a mut BytesMut,
     /// At most so many bytes of it.
     pub limit: usize,
-    /// Then that of this one, if the transport can fill two at once.
-    pub then: Option<&'a mut BytesMut>,
+    /// Then so many of that of this one, if the transport can fill two at once.
+    pub then: Option<(&'a mut BytesMut, usize)>,
 }
 
 /// Descriptors that came with a read.
@@ -79,6 +79,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// [`io::ErrorKind::WouldBlock`] if there is none; then [`poll_write_ready`](Self::poll_write_ready) says when to
     /// try again.
     fn try_write(&self, buffers: &[IoSlice<'_>], descriptors: &[OwnedFd]) -> io::Result<usize>;
+
+    /// True unless much of what was written waits to be read; then [`poll_write_ready`](Self::poll_write_ready) says when
+    /// to ask again.
+    fn has_room(&self) -> bool {
+        true
+    }
 
     /// Waits until writing may succeed.
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;

@@ -8,7 +8,7 @@ use std::time::Instant;
 use kinfolk_protocol::{CallId, Context, Failure, Flags, Header, Kind, MessageId, Trace};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Conn, Delivery, Known, Lane, Place, Waiter};
+use super::{Conn, Delivery, Known, Lane, Place};
 use crate::attachments::{Arrived, Packed};
 use crate::sync::lock;
 use crate::writer::Order;
@@ -204,7 +204,7 @@ impl Conn {
         if !state.turns(place.lane).take(&mut place.ticket, room, cx.waker()) {
             return Poll::Pending;
         }
-        let (waiter, answer, items) = Waiter::new(manner);
+        let (waiter, answer, items) = state.waiter(manner);
         let call = state.session.call(length as u64, waiter);
         let flags = if front.is_empty() { Flags::NONE } else { Flags::CONTEXT };
         let header = Header { flags, message, ..Header::of_call(Kind::Call, call, length as u32) };
@@ -215,7 +215,7 @@ impl Conn {
         if state.session.may_call(length as u64) {
             state.turns(place.lane).wake_first();
         }
-        let alone = state.session.in_flight() == 1;
+        let alone = state.is_alone();
         if std::mem::take(&mut state.resting) {
             self.used.notify_one();
         }

@@ -6,13 +6,11 @@ use std::task::{Context, Poll};
 
 use kinfolk_protocol::{CallId, Cancelled, Failure, Header, ItemRoom, Kind, Message, Progress};
 
-use tokio::task::yield_now;
-
 use super::{Answering, Conn, Job, Ticket};
 use crate::attachments::Packed;
 use crate::scratch::CodecOf;
 use crate::sync::lock;
-use crate::writer::is_long;
+use crate::writer::{Order, is_long};
 
 /// A place in the queue of those who wait for credit for one call.
 struct Place {
@@ -72,16 +70,16 @@ impl Answering {
             }
             Err(error) => return self.spoil(error.to_string()).await,
         };
-        let long = is_long(payload.len());
         self.conn.writer.room(payload.len()).await;
+        if is_long(payload.len()) {
+            // What waits to be written is memory, and has left the processor's nearest cache before its turn has come.
+            // Without a wait a stream would hold up everything else for all its credit, too.
+            self.conn.writer.caught_up(Order::Answer(self.call)).await;
+        }
         let mut place = Place { conn: Arc::clone(&self.conn), call: self.call, ticket: None };
         let sent = poll_fn(|cx| place.poll(cx, &mut payload)).await;
         payload.recycle();
         self.conn.writer.wake();
-        if long {
-            // Whoever reads and writes has its turn now, or a stream would hold up everything else for all its credit.
-            yield_now().await;
-        }
         sent
     }
 

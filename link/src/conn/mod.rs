@@ -137,6 +137,8 @@ struct State {
     resting: bool,
     introduced: Introduced,
     learned: Learned,
+    /// Shared by every caller of ours that waits for items: so they are counted.
+    streams: Arc<()>,
     closed: bool,
 }
 
@@ -144,7 +146,7 @@ struct State {
 #[derive(Debug)]
 struct Waiter {
     answer: oneshot::Sender<CallOutcome>,
-    items: Option<mpsc::UnboundedSender<Arrived>>,
+    items: Option<Items>,
     /// Tells whether its call has left.
     mark: Mark,
     /// The peer has said that its handler has begun.
@@ -153,13 +155,30 @@ struct Waiter {
     tag: u64,
 }
 
-impl Waiter {
-    fn new(manner: &Manner) -> (Self, oneshot::Receiver<CallOutcome>, Option<mpsc::UnboundedReceiver<Arrived>>) {
+/// The way of items to their caller.
+#[derive(Debug)]
+struct Items {
+    sender: mpsc::UnboundedSender<Arrived>,
+    /// One of the [`State::streams`].
+    _counted: Arc<()>,
+}
+
+impl State {
+    /// True if no call of ours is in flight beside this one, but for such as wait for items.
+    fn is_alone(&self) -> bool {
+        self.session.in_flight() <= Arc::strong_count(&self.streams)
+    }
+
+    fn waiter(
+        &self,
+        manner: &Manner,
+    ) -> (Waiter, oneshot::Receiver<CallOutcome>, Option<mpsc::UnboundedReceiver<Arrived>>) {
         let (answer, answered) = oneshot::channel();
         #[expect(clippy::disallowed_methods, reason = "the credit for items bounds it")]
-        let (items, received) = manner.items.then(mpsc::unbounded_channel).unzip();
+        let (sender, received) = manner.items.then(mpsc::unbounded_channel).unzip();
+        let items = sender.map(|sender| Items { sender, _counted: Arc::clone(&self.streams) });
         let Manner { name, tag, .. } = *manner;
-        (Self { answer, items, mark: Mark::End(u64::MAX), started: false, name, tag }, answered, received)
+        (Waiter { answer, items, mark: Mark::End(u64::MAX), started: false, name, tag }, answered, received)
     }
 }
 
@@ -211,6 +230,7 @@ impl Conn {
                 resting: false,
                 introduced: Introduced::new(),
                 learned: Learned::default(),
+                streams: Arc::default(),
                 closed: false,
             }),
             idle: Notify::new(),

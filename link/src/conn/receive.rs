@@ -190,7 +190,7 @@ impl Conn {
         let mut state = lock(&self.state);
         let Settled::Waiter(waiter) = state.session.item(call, bytes as u64)? else { return Ok(Received::Handled) };
         // A caller that wants none, or stopped waiting a moment ago, must not hold its handler up.
-        let kept = waiter.items.as_ref().is_some_and(|items| items.send(payload).is_ok());
+        let kept = waiter.items.as_ref().is_some_and(|items| items.sender.send(payload).is_ok());
         drop(state);
         if !kept {
             self.item_taken(call, bytes);

@@ -5,11 +5,13 @@ mod passing;
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use kinfolk_protocol::{Flags, HEADER_LEN, Header, Kind, PREAMBLE_LEN, check_preamble};
+use tokio::task::yield_now;
 
 use self::assembly::{Assembly, Chunk};
 use self::passing::Passing;
@@ -20,7 +22,8 @@ use crate::transport::{Passed, Room, Transport};
 const READ_SIZE: usize = 64 * 1024;
 /// While a chunk's next header is looked for: what follows it is to be read into the payload's own place.
 const SHORT_READ: usize = 4 * 1024;
-/// While a chunk is read into its place: for the header of the next, and for short frames between them.
+/// While a chunk is read into its place: for the header of the next, and for short frames between them. What is read of
+/// the next payload is copied to its place.
 const LOOK_AHEAD: usize = 512;
 /// A read is not worth a system call with less room than this.
 const LEAST_ROOM: usize = 8 * 1024;
@@ -55,6 +58,10 @@ pub struct Reader {
     ended: bool,
     /// Frames handed out since the reader last waited.
     streak: u32,
+    /// An answer was handed out since then.
+    answered: bool,
+    /// The last read took as much as there was room for: there may be more.
+    full: bool,
 }
 
 impl Reader {
@@ -71,6 +78,8 @@ impl Reader {
             max_message,
             ended: false,
             streak: 0,
+            answered: false,
+            full: false,
         }
     }
 
@@ -111,20 +120,23 @@ impl Reader {
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, LinkError>> {
         loop {
             // Each time round, for chunks make no frame for as long as the peer likes.
-            if self.streak >= STREAK {
-                self.streak = 0;
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+            if self.streak >= STREAK && (self.full || !self.buffer.is_empty()) {
+                return self.give_way(cx);
             }
             if let Some(frame) = self.parse()? {
                 if !frame.header.flags.has(Flags::LONG) {
                     self.streak += cost(frame.payload.len());
                 }
+                self.answered |= matches!(frame.header.kind, Kind::Reply | Kind::Declined | Kind::Failed);
                 return Poll::Ready(Ok(Some(frame)));
+            }
+            // Whoever waits for the answer need not wait for what comes behind it.
+            if self.answered && self.full {
+                return self.give_way(cx);
             }
             let filled = self.poll_fill(cx);
             if filled.is_pending() {
-                self.streak = 0;
+                (self.streak, self.answered) = (0, false);
             }
             if ready!(filled)? == 0 {
                 return Poll::Ready(self.end());
@@ -148,6 +160,15 @@ impl Reader {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Lets others run: tasks, and the future a runtime blocks on. The turn of that comes when no task is left and
+    /// events have been looked for, which a task that wakes itself would put off.
+    fn give_way<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        (self.streak, self.answered) = (0, false);
+        // It has the task woken after that look, whether or not it is polled again.
+        let _ = pin!(yield_now()).poll(cx);
+        Poll::Pending
     }
 
     fn end(&self) -> Result<Option<Frame>, LinkError> {
@@ -230,13 +251,15 @@ impl Reader {
             return Ok(0);
         }
         let mut passed = Passed::default();
+        let asked;
         let result = match self.chunk.as_mut() {
             // Into its own place, and then a little more: the header of the next one, at least.
             Some(chunk) => {
                 self.buffer.reserve(LOOK_AHEAD);
                 let before = self.buffer.len();
-                let (limit, then) = (chunk.missing, Some(&mut self.buffer));
+                let (limit, then) = (chunk.missing, Some((&mut self.buffer, LOOK_AHEAD)));
                 let room = Room { first: self.long.buffer(*chunk), limit, then };
+                asked = limit;
                 let read = look.read(&*self.transport, room, &mut passed);
                 chunk.missing -= read.as_ref().unwrap_or(&0) - (self.buffer.len() - before);
                 read
@@ -251,6 +274,7 @@ impl Reader {
                     self.buffer.reserve(missing.max(READ_SIZE));
                 }
                 let limit = if self.long.is_empty() { usize::MAX } else { missing.max(SHORT_READ) };
+                asked = limit.min(self.buffer.capacity() - self.buffer.len());
                 look.read(&*self.transport, Room { first: &mut self.buffer, limit, then: None }, &mut passed)
             }
         };
@@ -258,7 +282,7 @@ impl Reader {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
             result => result?,
         };
-        self.ended = count == 0;
+        (self.ended, self.full) = (count == 0, count >= asked);
         self.passing.read(count, passed).map_err(Misbehaviour::Frame)?;
         Ok(count)
     }

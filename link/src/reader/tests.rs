@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 
+use futures::FutureExt;
 use kinfolk_protocol::{CallId, FrameError, WHOLE};
 
 use super::*;
@@ -191,4 +192,23 @@ async fn an_init_value_is_refused_before_anything_is_reserved() {
     let error = reader.try_next().unwrap_err();
     assert!(matches!(error, LinkError::Misbehaved(Misbehaviour::OutOfPlace { kind: Kind::Init, .. })), "{error}");
     assert!(reader.buffer.capacity() <= 2 * READ_SIZE);
+}
+
+#[tokio::test]
+async fn an_answer_reaches_its_caller_before_what_comes_behind_it_is_read() {
+    let (peer, mut reader) = reader(1 << 20);
+    let answer = Header::of_call(Kind::Reply, CallId::from_bits(1), 0).encode();
+    let behind = frame(&[7; 40_000]);
+    let bytes = [&answer[..], &behind, &behind].concat();
+    peer.try_write(&[IoSlice::new(&bytes)], &[]).unwrap();
+    let kinds = async {
+        let mut kinds = Vec::new();
+        while kinds.len() < 2 {
+            kinds.push(reader.next().await.unwrap().unwrap().header.kind);
+        }
+        kinds
+    };
+    assert_eq!(kinds.await, [Kind::Reply, Kind::Credit]);
+    assert!(reader.next().now_or_never().is_none(), "the others have their turn");
+    assert_eq!(reader.next().await.unwrap().unwrap().payload.len(), 40_000);
 }

@@ -41,9 +41,18 @@ enum Blocked {
     #[default]
     No,
     /// By a duplicate of the descriptor.
-    Watched(Arc<AsyncFd<OwnedFd>>),
+    Watched(Arc<AsyncFd<OwnedFd>>, Refused),
     /// By time, for want of a descriptor.
     Unwatched(Pin<Box<Sleep>>),
+}
+
+/// What there was no room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    /// What a write tried.
+    All,
+    /// Much; a little may yet be written.
+    Much,
 }
 
 /// Of what waits in the socket nothing can be overtaken, so it is to be little; less makes large payloads slower. In
@@ -68,11 +77,11 @@ impl Socket {
 
 impl Socket {
     /// How a write is to wait that found no room.
-    fn watch_writing(&self) -> Blocked {
+    fn watch_writing(&self, refused: Refused) -> Blocked {
         let _runtime = self.runtime.enter();
         let duplicate = self.read.get_ref().as_fd().try_clone_to_owned();
         match duplicate.and_then(|duplicate| watch(duplicate, Interest::WRITABLE)) {
-            Ok(watched) => Blocked::Watched(Arc::new(watched)),
+            Ok(watched) => Blocked::Watched(Arc::new(watched), refused),
             // Without a descriptor left for it, it is tried again now and then.
             Err(_) => self.retry_later(),
         }
@@ -90,6 +99,40 @@ fn too_many_on_their_way(error: &io::Error) -> bool {
     rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::TOOMANYREFS)
 }
 
+/// Would block while more than a quarter of it is in use: the kernel announces room below that only.
+fn is_nearly_empty(fd: &OwnedFd) -> io::Result<()> {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match poll(&mut [PollFd::new(fd, PollFlags::OUT)], Some(&now))? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Sends unless that was refused before, and no room has been announced since.
+fn send_watched(
+    watched: &AsyncFd<OwnedFd>,
+    refused: Refused,
+    buffers: &[IoSlice<'_>],
+    descriptors: &[OwnedFd],
+) -> io::Result<usize> {
+    let (mut tried, mut part) = (false, None);
+    let sent = watched.try_io(Interest::WRITABLE, |fd| {
+        tried = true;
+        match send(fd, buffers, descriptors)? {
+            // Filled: told as "would block" so that the next write waits without a further system call.
+            count if count < buffers.iter().map(|buffer| buffer.len()).sum() => {
+                part = Some(count);
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            count => Ok(count),
+        }
+    });
+    if !tried && refused == Refused::Much {
+        return send(watched.get_ref(), buffers, descriptors);
+    }
+    part.map_or(sent, Ok)
+}
+
 fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: the registration and the descriptor are dropped together, and nothing else closes the descriptor.
     unsafe { AsyncFd::register_with_interest(fd, interest) }.map_err(io::Error::from)
@@ -99,12 +142,16 @@ fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
 fn receive_into(fd: &OwnedFd, room: &mut Room<'_>, passed: &mut Passed) -> io::Result<(usize, bool)> {
     let spare = room.first.spare_capacity_mut();
     let first = spare.len().min(room.limit);
-    let then = room.then.as_mut().map_or(&mut [][..], |then| then.spare_capacity_mut());
+    let then = room.then.as_mut().map_or(&mut [][..], |(then, limit)| {
+        let spare = then.spare_capacity_mut();
+        let most = spare.len().min(*limit);
+        &mut spare[..most]
+    });
     let most = first + then.len();
     let count = receive(fd.as_fd(), [&mut spare[..first], then], libc::MSG_DONTWAIT, passed)?.min(most);
     // SAFETY: the kernel has filled the first `count` bytes of both, one after the other.
     unsafe { room.first.set_len(room.first.len() + count.min(first)) };
-    if let Some(then) = room.then.as_mut() {
+    if let Some((then, _)) = room.then.as_mut() {
         // SAFETY: as above.
         unsafe { then.set_len(then.len() + count.saturating_sub(first)) };
     }
@@ -137,25 +184,14 @@ impl Transport for Socket {
     fn try_write(&self, buffers: &[IoSlice<'_>], descriptors: &[OwnedFd]) -> io::Result<usize> {
         let mut write = lock(&self.write);
         let result = match &*write {
-            Blocked::Watched(watched) => {
-                let watched = Arc::clone(watched);
-                let mut part = None;
-                let sent = watched.try_io(Interest::WRITABLE, |fd| match send(fd, buffers, descriptors)? {
-                    // Filled: told as "would block" so that the next write waits without a further system call.
-                    count if count < buffers.iter().map(|buffer| buffer.len()).sum() => {
-                        part = Some(count);
-                        Err(io::ErrorKind::WouldBlock.into())
-                    }
-                    count => Ok(count),
-                });
-                part.map_or(sent, Ok)
-            }
+            Blocked::Watched(watched, refused) => send_watched(watched, *refused, buffers, descriptors),
             _ => send(self.read.get_ref(), buffers, descriptors),
         };
         match result {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if !matches!(*write, Blocked::Watched(_)) {
-                    *write = self.watch_writing();
+                match &mut *write {
+                    Blocked::Watched(_, refused) => *refused = Refused::All,
+                    unwatched => *unwatched = self.watch_writing(Refused::All),
                 }
                 Err(error)
             }
@@ -168,11 +204,28 @@ impl Transport for Socket {
         }
     }
 
+    fn has_room(&self) -> bool {
+        let mut write = lock(&self.write);
+        match &mut *write {
+            Blocked::No => {}
+            Blocked::Unwatched(_) => return true,
+            Blocked::Watched(watched, refused) => {
+                let look = |fd: &OwnedFd| is_nearly_empty(fd).inspect_err(|_| *refused = Refused::Much);
+                return watched.try_io(Interest::WRITABLE, look).is_ok();
+            }
+        }
+        let room = is_nearly_empty(self.read.get_ref()).is_ok();
+        if !room {
+            *write = self.watch_writing(Refused::Much);
+        }
+        room
+    }
+
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let watched = match &mut *lock(&self.write) {
             Blocked::No => return Poll::Ready(Ok(())),
             Blocked::Unwatched(timer) => return timer.as_mut().poll(cx).map(Ok),
-            Blocked::Watched(watched) => Arc::clone(watched),
+            Blocked::Watched(watched, _) => Arc::clone(watched),
         };
         ready!(watched.poll_write_ready(cx))?.retain_ready();
         Poll::Ready(Ok(()))
@@ -239,5 +292,69 @@ pub(super) fn reports(fd: &OwnedFd, events: PollFlags, limit: Option<Duration>) 
             Err(rustix::io::Errno::INTR) => {}
             result => return result.map(|ready| ready == 1).map_err(io::Error::from),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::os::unix::net::UnixStream;
+
+    use bytes::BytesMut;
+
+    use super::*;
+
+    const CHUNK: [u8; 16 * 1024] = [1; 16 * 1024];
+
+    fn drain(socket: &Socket) -> usize {
+        let (mut buffer, mut count) = (BytesMut::new(), 0);
+        while {
+            buffer.clear();
+            buffer.reserve(CHUNK.len());
+            let room = Room { first: &mut buffer, limit: usize::MAX, then: None };
+            socket.read_now(room, &mut Passed::default()).is_ok_and(|read| read > 0)
+        } {
+            count += buffer.len();
+        }
+        count
+    }
+
+    #[tokio::test]
+    async fn a_little_is_written_where_much_would_be_refused() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let [ours, theirs] = [ours, theirs].map(|stream| Socket::new(stream.into()).unwrap());
+        let (mut written, mut rounds) = (0, 0);
+        while rounds < 3 {
+            while ours.has_room() {
+                written += ours.try_write(&[IoSlice::new(&CHUNK)], &[]).unwrap();
+            }
+            assert!(!ours.has_room(), "nothing has been read");
+            written += ours.try_write(&[IoSlice::new(&[2])], &[]).expect("there is room for a little");
+            assert_eq!(drain(&theirs), written);
+            // The room that was made is announced, so that whoever waits for it goes on.
+            poll_fn(|cx| ours.poll_write_ready(cx)).await.unwrap();
+            (written, rounds) = (0, rounds + 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_found_no_room_waits_until_some_is_announced() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let [ours, theirs] = [ours, theirs].map(|stream| Socket::new(stream.into()).unwrap());
+        let mut written = 0;
+        let write = |written: &mut usize| match ours.try_write(&[IoSlice::new(&CHUNK)], &[]) {
+            Ok(count) => *written += count,
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+        };
+        // More often than there is room for it.
+        (0..64).for_each(|_| write(&mut written));
+        assert!(!ours.has_room() && written < 64 * CHUNK.len());
+        assert_eq!(drain(&theirs), written);
+        poll_fn(|cx| ours.poll_write_ready(cx)).await.unwrap();
+        assert!(ours.has_room());
+        written = 0;
+        write(&mut written);
+        assert_eq!(drain(&theirs), written);
+        assert!(written > 0);
     }
 }

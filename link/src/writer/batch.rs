@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kinfolk_protocol::WHOLE;
 
 use crate::scratch::recycle;
 use crate::transport::Transport;
@@ -20,6 +21,19 @@ pub(super) const LONGS: usize = 16;
 pub(super) const CHUNK: usize = PARTS + 1;
 /// Parts of one chunk. Data is longer than what a message holds inline, so that few of them fill it.
 pub(super) const PARTS: usize = 15;
+
+/// So much of long payloads leaves in one system call, two chunks: more is cheaper for them, and short frames wait for
+/// it.
+pub(super) const LONG_BATCH: usize = 2 * WHOLE as usize;
+
+/// What may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lanes {
+    /// Whatever there is.
+    Both,
+    /// Nothing more of long payloads: there is enough in the socket.
+    Short,
+}
 
 /// Bytes to write.
 #[derive(Debug)]

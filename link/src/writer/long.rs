@@ -169,6 +169,15 @@ impl Longs {
         self.bytes
     }
 
+    /// Bytes of one order that have not been handed out.
+    pub(super) fn bytes_of(&self, order: Order) -> usize {
+        let found = self.active.iter().chain(&self.later).find(|long| long.order == order);
+        found.map_or(0, |long| {
+            let behind = long.followers.iter().map(|follower| follower.payload.len());
+            long.front.len() + long.rest.length + behind.sum::<usize>()
+        })
+    }
+
     /// Drops all, and says which they were.
     pub(super) fn clear(&mut self, spent: &mut Vec<Bytes>) -> Vec<u64> {
         self.bytes = 0;

@@ -1,6 +1,7 @@
 //! Frames into a stream of bytes: tried at once where that helps latency, otherwise everything queued in one write.
 
 mod batch;
+mod exit;
 mod long;
 mod queue;
 
@@ -8,13 +9,12 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use kinfolk_protocol::{Header, SHORT};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
-use self::batch::Batch;
+use self::batch::{Batch, LONG_BATCH, Lanes};
 pub(crate) use self::long::{GivenUp, Order};
 pub(crate) use self::queue::Mark;
 use self::queue::Queue;
@@ -145,7 +145,12 @@ impl Writer {
                 self.progress.notify_waiters();
                 return Ok(Flushed::More);
             }
-            let Some(batch) = self.take() else {
+            let (batch, lanes) = self.take();
+            let Some(batch) = batch else {
+                if lanes == Lanes::Short {
+                    self.progress.notify_waiters();
+                    return Ok(Flushed::Blocked);
+                }
                 if let Some(transport) = wrote {
                     transport.write_done();
                     self.progress.notify_waiters();
@@ -170,12 +175,21 @@ impl Writer {
         }
     }
 
-    fn take(&self) -> Option<Batch> {
-        let mut queue = lock(&self.queue);
-        let (batch, spent) = (queue.take(), queue.take_spent());
+    /// The next buffers to write, and what they were taken from. A short frame overtakes nothing that is in the socket,
+    /// so little is put there while such are expected.
+    fn take(&self) -> (Option<Batch>, Lanes) {
+        let (mut queue, mut lanes) = (lock(&self.queue), Lanes::Both);
+        if let Some(transport) = queue.is_beside().then(|| queue.transport()).flatten() {
+            drop(queue);
+            if !transport.has_room() {
+                lanes = Lanes::Short;
+            }
+            queue = lock(&self.queue);
+        }
+        let (batch, spent) = (queue.take(lanes), queue.take_spent());
         drop(queue);
         drop(spent);
-        batch
+        (batch, lanes)
     }
 
     fn put_back(&self, batch: Batch, written: usize) {
@@ -262,6 +276,19 @@ impl Writer {
         self.wait_until(|queue| self.has_room_in(queue, length)).await;
     }
 
+    /// Waits until less of this order's long payloads is queued than leaves at once, or the link has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub(crate) async fn caught_up(&self, order: Order) {
+        let done = |queue: &Queue| queue.is_closed() || queue.long_of(order) < LONG_BATCH;
+        if !done(&lock(&self.queue)) {
+            self.wait_until(done).await;
+            // What has arrived is read first: a call, perhaps, whose answer would wait for all that is made now.
+            yield_now().await;
+        }
+    }
+
     /// Waits until a short frame was written, or the link has ended. False if it was not.
     ///
     /// # Cancel safety
@@ -294,41 +321,6 @@ impl Writer {
                 return;
             }
             progress.await;
-        }
-    }
-
-    /// Writes what is queued without a runtime, for at most `limit`: a process is about to exit. True if all of it
-    /// was written.
-    pub(crate) fn flush_blocking(&self, limit: Duration) -> bool {
-        let end = Instant::now() + limit;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            // Another thread may hold the lock or the buffers; it may also have ended with them.
-            let Ok(mut queue) = self.queue.try_lock() else {
-                if left.is_zero() {
-                    return false;
-                }
-                std::thread::yield_now();
-                continue;
-            };
-            if queue.is_empty() {
-                return true;
-            }
-            if left.is_zero() {
-                return false;
-            }
-            let batch = queue.take();
-            drop(queue);
-            let Some(batch) = batch else {
-                std::thread::yield_now();
-                continue;
-            };
-            let result =
-                batch.with_slices(|slices| batch.transport().write_blocking(slices, batch.descriptors(), left));
-            self.put_back(batch, *result.as_ref().unwrap_or(&0));
-            if result.is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
-                return false;
-            }
         }
     }
 
@@ -381,3 +373,6 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

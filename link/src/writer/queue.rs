@@ -4,17 +4,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kinfolk_protocol::{Header, Kind, PREAMBLE, WHOLE};
+use kinfolk_protocol::{Header, Kind, PREAMBLE};
 
-use super::batch::{BATCH, Batch, Content, FULL_BUFFER, LONGS, Piece};
+use super::batch::{BATCH, Batch, Content, FULL_BUFFER, LONG_BATCH, LONGS, Lanes, Piece};
 use super::is_long;
 use super::long::{Chunk, Follower, GivenUp, Longs, Order};
 use crate::attachments::Packed;
 use crate::transport::Transport;
 
-/// So much of long payloads leaves in one system call, two chunks: more is cheaper for them, and short frames wait for
-/// it.
-const LONG_BATCH: usize = 2 * WHOLE as usize;
+/// For so many writes after a short frame or an item the next call is expected: it is to find little in front of it.
+const BESIDE: u32 = 16;
 
 /// Short frames in the order they were pushed, and long ones in chunks behind them. One flusher at a time takes buffers
 /// out, writes them without holding the lock, and puts back what was not written.
@@ -49,6 +48,8 @@ pub(super) struct Queue {
     /// Handed to the system call that is under way.
     in_write: u64,
     flushing: bool,
+    /// For so many writes of long payloads short frames are expected beside them.
+    beside: u32,
     /// Somebody waits for room.
     awaited: bool,
     closed: bool,
@@ -103,6 +104,7 @@ impl Queue {
             written: 0,
             in_write: 0,
             flushing: false,
+            beside: 0,
             awaited: false,
             closed: false,
         }
@@ -127,6 +129,10 @@ impl Queue {
         payload.note(&mut header);
         let header = &header;
         let (order, length) = (Order::of(header), payload.len());
+        let long = is_long(front.len() + length);
+        if !long || header.kind == Kind::Item {
+            self.beside = BESIDE;
+        }
         if order == Order::Last && !self.longs.is_empty() {
             self.last = Some((self.longs.latest(), *header));
             return Mark::End(u64::MAX);
@@ -137,7 +143,7 @@ impl Queue {
             return Mark::End(u64::MAX);
         }
         // What belongs to no order is the runtime's own: a handshake, a log.
-        if is_long(front.len() + payload.len()) && order != Order::Free {
+        if long && order != Order::Free {
             self.bytes += front.len() + payload.len();
             return Mark::Long(self.longs.push(header, front, std::mem::take(payload)));
         }
@@ -212,8 +218,9 @@ impl Queue {
     }
 
     /// The next buffers to write. `None` if there are none or another flusher has them.
-    pub(super) fn take(&mut self) -> Option<Batch> {
-        if self.flushing || self.closed || (self.buffers.is_empty() && self.longs.is_empty()) {
+    pub(super) fn take(&mut self, lanes: Lanes) -> Option<Batch> {
+        let longs = lanes == Lanes::Both && !self.longs.is_empty();
+        if self.flushing || self.closed || (self.buffers.is_empty() && !longs) {
             return None;
         }
         let transport = self.transport()?;
@@ -225,10 +232,13 @@ impl Queue {
         let mut buffers = std::mem::replace(&mut self.buffers, rest);
         if self.buffers.is_empty() {
             self.shared = false;
-            self.append_long(&mut buffers);
-        } else {
+            if longs {
+                self.append_long(&mut buffers);
+            }
+        } else if longs {
             self.append_behind();
         }
+        self.beside = self.beside.saturating_sub(u32::from(longs));
         let batch = Batch { transport, buffers, offset: std::mem::take(&mut self.offset) };
         self.in_write = batch.len();
         Some(batch)
@@ -333,6 +343,16 @@ impl Queue {
     /// What waits for room.
     pub(super) fn occupied(&self) -> Occupied {
         Occupied { long: self.longs.bytes(), ..self.room }
+    }
+
+    /// Bytes of long payloads of one order that have not been handed out.
+    pub(super) fn long_of(&self, order: Order) -> usize {
+        self.longs.bytes_of(order)
+    }
+
+    /// True if there is something long, and short frames are expected beside it.
+    pub(super) fn is_beside(&self) -> bool {
+        self.beside > 0 && !self.closed && !self.longs.is_empty()
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -26,8 +26,9 @@ pub struct Slot {
     pub generation: u64,
 }
 
-/// How the child of a slot is started.
-pub(super) type Recipe<P> = dyn Fn(Slot) -> BoxFuture<'static, Result<Child<P>, StartError>> + Send + Sync;
+/// How the child of a slot is started, which is to be killed if it is frozen for so long.
+pub(super) type Recipe<P> =
+    dyn Fn(Slot, Option<Duration>) -> BoxFuture<'static, Result<Child<P>, StartError>> + Send + Sync;
 
 /// Everything that may be set about a pool; `docs/pools.md` has each default with its reason. `.await` it to open the
 /// pool: the children it begins with are ready then.
@@ -42,6 +43,7 @@ pub struct PoolBuilder<P: Protocol> {
     recipe: Arc<Recipe<P>>,
     pub(super) rules: Rules,
     pub(super) cancel_grace: Duration,
+    pub(super) frozen_after: Option<Duration>,
     pub(super) drain: Duration,
 }
 
@@ -57,8 +59,8 @@ impl<P: Protocol> PoolBuilder<P> {
         I: Initialized<P> + Send + 'static,
         F: Fn(Slot) -> ChildSpec<P, I> + Send + Sync + 'static,
     {
-        let recipe = move |slot: Slot| {
-            let mut spec = spec(slot);
+        let recipe = move |slot: Slot, frozen_after| {
+            let mut spec = spec(slot).frozen_after(frozen_after);
             spec.settings.name = format!("{}-{}.{}", spec.settings.name, slot.index, slot.generation);
             let registry = registry.clone();
             async move { registry.spawn(spec).await }.boxed()
@@ -67,6 +69,7 @@ impl<P: Protocol> PoolBuilder<P> {
             recipe: Arc::new(recipe),
             rules: Rules::default(),
             cancel_grace: Duration::from_millis(250),
+            frozen_after: Some(Duration::from_secs(2)),
             drain: Duration::from_secs(30),
         }
     }
@@ -201,6 +204,15 @@ impl<P: Protocol> PoolBuilder<P> {
     /// their place is taken for nothing. Default: 250 ms.
     pub fn cancel_grace(mut self, grace: Duration) -> Self {
         self.cancel_grace = grace;
+        self
+    }
+
+    /// Kills and replaces a child that has calls and has given no sign of life for so long, up to half as long again: it
+    /// was stopped, or does not run. One that computes or waits is never touched, however long. `None` never looks. Too
+    /// short: a machine that stalls costs children. Too long: so do calls wait. What a spec says itself does not count.
+    /// Default: 2 s. See [`ChildSpec::frozen_after`].
+    pub fn frozen_after(mut self, limit: Option<Duration>) -> Self {
+        self.frozen_after = limit;
         self
     }
 

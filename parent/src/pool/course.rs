@@ -280,7 +280,7 @@ pub(super) fn refused<P: Protocol, E>(
 /// True if what a child had at work may be what it died of.
 fn is_blamed(report: &ExitReport) -> bool {
     match report.ended_by {
-        EndedBy::Us(why) => matches!(why, Why::Misbehaved),
+        EndedBy::Us(why) => matches!(why, Why::Misbehaved | Why::Frozen),
         _ => true,
     }
 }

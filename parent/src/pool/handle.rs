@@ -92,11 +92,11 @@ impl<P: Protocol> fmt::Debug for Pool<P> {
 impl<P: Protocol> Pool<P> {
     pub(super) async fn open(builder: PoolBuilder<P>) -> Result<Self, StartError> {
         let recipe = builder.recipe();
-        let PoolBuilder { rules, cancel_grace, drain, .. } = builder;
+        let PoolBuilder { rules, cancel_grace, frozen_after, drain, .. } = builder;
         let (weighs, ahead) = (rules.recycle.memory.is_some(), 2 * rules.size.max * rules.credits);
         let (inner, opened) = Inner::new(rules, cancel_grace);
         let pool = Self { shared: Arc::new(Handle { inner: Arc::clone(&inner), drain, ahead }) };
-        tokio::spawn(Keeper::new(inner, recipe, weighs).run());
+        tokio::spawn(Keeper::new(inner, recipe, frozen_after, weighs).run());
         let opened = opened.await.expect("the pool tells whether it was opened before it is gone, and it is here");
         let Err(why) = opened else { return Ok(pool) };
         pool.inner().until_ended().await;

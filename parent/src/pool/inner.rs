@@ -183,9 +183,11 @@ impl<P: Protocol> Inner<P> {
     /// A process has ended.
     pub(super) fn ended(&self, worker: WorkerId, report: &Arc<ExitReport>) {
         let cause = self.with(|state, now| {
-            let alone = state.owed(worker) == 1;
+            // Whoever it was killed for is not owed any more.
+            let owed = state.owed(worker);
             state.children.remove(&worker);
             let charges = state.overdue.remove(&worker).unwrap_or_default();
+            let alone = owed == 0 && charges.len() == 1;
             let cause = cause(report);
             if cause == Cause::Overrun {
                 charges.into_iter().for_each(|charge| state.core.accuse(&Charge { alone, ..charge }, now));
@@ -256,7 +258,7 @@ impl<P: Protocol> Inner<P> {
                 serving: core.count(Stage::Serving),
                 starting: core.count(Stage::Starting),
                 spare: core.count(Stage::Spare),
-                retiring: core.count(Stage::Retiring) + core.count(Stage::Gone),
+                retiring: [Stage::Retiring, Stage::Gone, Stage::Lost].map(|stage| core.count(stage)).iter().sum(),
                 waiting: core.waiting(),
                 running: core.running(),
                 quarantined: core.quarantined(Instant::now()).len(),
@@ -360,6 +362,7 @@ impl<P: Protocol> State<P> {
 fn cause(report: &ExitReport) -> Cause {
     match report.ended_by {
         EndedBy::Us(Why::CancelIgnored) => Cause::Overrun,
+        EndedBy::Us(Why::Frozen) => Cause::Frozen,
         EndedBy::Us(Why::Misbehaved) => Cause::Misbehaved,
         EndedBy::Us(Why::Killed | Why::Shutdown | Why::ParentDropped | Why::RuntimeEnded) => Cause::Asked,
         EndedBy::OomLikely => Cause::OomLikely,

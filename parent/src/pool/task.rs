@@ -24,6 +24,7 @@ const WEIGHING: Duration = Duration::from_secs(1);
 pub(super) struct Keeper<P: Protocol> {
     inner: Arc<Inner<P>>,
     recipe: Arc<Recipe<P>>,
+    frozen_after: Option<Duration>,
     starts: JoinSet<Started<P>>,
     lives: JoinSet<(WorkerId, Arc<ExitReport>)>,
     weighs: bool,
@@ -37,8 +38,13 @@ struct Started<P: Protocol> {
 }
 
 impl<P: Protocol> Keeper<P> {
-    pub(super) fn new(inner: Arc<Inner<P>>, recipe: Arc<Recipe<P>>, weighs: bool) -> Self {
-        Self { inner, recipe, starts: JoinSet::new(), lives: JoinSet::new(), weighs }
+    pub(super) fn new(
+        inner: Arc<Inner<P>>,
+        recipe: Arc<Recipe<P>>,
+        frozen_after: Option<Duration>,
+        weighs: bool,
+    ) -> Self {
+        Self { inner, recipe, frozen_after, starts: JoinSet::new(), lives: JoinSet::new(), weighs }
     }
 
     /// Until the pool is closed and its last process has ended.
@@ -83,9 +89,9 @@ impl<P: Protocol> Keeper<P> {
     }
 
     fn start(&mut self, worker: WorkerId, slot: Slot) {
-        let recipe = Arc::clone(&self.recipe);
+        let (recipe, frozen_after) = (Arc::clone(&self.recipe), self.frozen_after);
         // The spec is made by the program's own code.
-        let start = AssertUnwindSafe(async move { recipe(slot).await }).catch_unwind();
+        let start = AssertUnwindSafe(async move { recipe(slot, frozen_after).await }).catch_unwind();
         self.starts.spawn(async move { Started { worker, slot, result: start.await } });
     }
 

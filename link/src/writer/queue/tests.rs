@@ -1,6 +1,6 @@
 //! The order, the turns and the counting of what waits to be written.
 
-use kinfolk_protocol::{Flags, HEADER_LEN, SHORT};
+use kinfolk_protocol::{Flags, HEADER_LEN, SHORT, WHOLE};
 
 use super::*;
 use crate::memory::Memory;
@@ -16,7 +16,7 @@ fn push(queue: &mut Queue, payload: &[u8]) -> Mark {
 /// Writes at most `step` bytes at a time and returns all that came out.
 fn flush(queue: &mut Queue, step: usize) -> (Vec<u8>, usize) {
     let (mut out, mut calls) = (Vec::new(), 0);
-    while let Some(batch) = queue.take() {
+    while let Some(batch) = queue.take(Lanes::Both) {
         let bytes: Vec<u8> = batch.with_slices(|slices| slices.iter().flat_map(|s| s.to_vec()).take(step).collect());
         queue.put_back(batch, bytes.len());
         out.extend_from_slice(&bytes);
@@ -48,8 +48,8 @@ fn the_order_survives_partial_writes_and_pushes_between_them() {
             expected.extend_from_slice(&Header::control(Kind::Message, payload.len() as u32).encode());
             expected.extend_from_slice(&payload);
             push(&mut queue, &payload);
-            let batch = queue.take().expect("something waits");
-            assert!(queue.take().is_none(), "one flusher at a time");
+            let batch = queue.take(Lanes::Both).expect("something waits");
+            assert!(queue.take(Lanes::Both).is_none(), "one flusher at a time");
             let part: Vec<u8> = batch.with_slices(|s| s.iter().flat_map(|s| s.to_vec()).take(step).collect());
             queue.put_back(batch, part.len());
             out.extend_from_slice(&part);
@@ -74,7 +74,7 @@ fn messages_take_no_room_from_calls_and_what_is_written_is_not_counted() {
     let all = queue.bytes();
     let mut left = all - 1;
     while left > 0 {
-        let batch = queue.take().unwrap();
+        let batch = queue.take(Lanes::Both).unwrap();
         let written = left.min(batch.len() as usize);
         queue.put_back(batch, written);
         left -= written;
@@ -92,7 +92,7 @@ fn neither_a_large_nor_a_long_payload_is_copied() {
         let address = payload.as_ptr();
         let mut payload = payload.into();
         queue.push(&Header::control(Kind::Message, length as u32), &[], &mut payload);
-        let batch = queue.take().unwrap();
+        let batch = queue.take(Lanes::Both).unwrap();
         assert!(payload.is_empty());
         batch.with_slices(|slices| assert_eq!(slices[slice].as_ptr(), address));
     }
@@ -102,18 +102,18 @@ fn neither_a_large_nor_a_long_payload_is_copied() {
 fn what_is_closed_takes_nothing_and_tells_what_may_have_left() {
     let mut queue = queue();
     let first = push(&mut queue, b"first");
-    let batch = queue.take().unwrap();
+    let batch = queue.take(Lanes::Both).unwrap();
     assert!(queue.has_left(first), "the peer may have it although the call has not returned");
     let all = batch.len() as usize;
     queue.put_back(batch, all);
     let long = queue.push(&Header::control(Kind::Call, 1), &[], &mut vec![1; 3 * WHOLE as usize].into());
-    let batch = queue.take().unwrap();
+    let batch = queue.take(Lanes::Both).unwrap();
     let all = batch.len() as usize;
     queue.put_back(batch, all);
     let second = push(&mut queue, b"second");
     queue.close();
     assert!(queue.has_left(first) && !queue.has_left(second) && !queue.has_left(long));
-    assert!(queue.take().is_none() && queue.is_empty());
+    assert!(queue.take(Lanes::Both).is_none() && queue.is_empty());
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn short_frames_overtake_long_ones_which_take_turns() {
     let mut out = Vec::new();
     for short in 3..6 {
         queue.push(&call(short, 4), &[], &mut vec![3; 4].into());
-        let batch = queue.take().unwrap();
+        let batch = queue.take(Lanes::Both).unwrap();
         out.extend(batch.with_slices(|slices| slices.iter().flat_map(|s| s.to_vec()).collect::<Vec<u8>>()));
         let all = batch.len() as usize;
         queue.put_back(batch, all);
@@ -227,7 +227,7 @@ fn a_long_frame_can_be_given_up_and_the_peer_is_told_if_it_has_seen_some() {
     queue.push(&call(1, 3 * CHUNK), &[], &mut vec![1; 3 * CHUNK].into());
     queue.push(&call(2, 3 * CHUNK), &[], &mut vec![1; 3 * CHUNK].into());
     assert_eq!(queue.give_up(order(2)), GivenUp::Unseen);
-    let batch = queue.take().unwrap();
+    let batch = queue.take(Lanes::Both).unwrap();
     let all = batch.len() as usize;
     queue.put_back(batch, all);
     assert!(matches!(queue.give_up(order(1)), GivenUp::Begun(_)));
@@ -250,4 +250,28 @@ fn only_so_many_long_frames_are_under_way_at_once() {
         most = most.max(open);
     }
     assert_eq!((open, most), (0, kinfolk_protocol::MAX_LONG));
+}
+
+#[test]
+fn short_frames_leave_where_there_is_no_room_for_long_ones() {
+    let mut queue = queue();
+    assert!(!queue.is_beside(), "nothing is there");
+    let long = vec![1; SHORT as usize + 1];
+    push(&mut queue, &long);
+    assert!(!queue.is_beside(), "nothing short has come");
+    assert!(queue.take(Lanes::Short).is_none());
+    queue.push(&Header::control(Kind::Reply, 3), &[], &mut vec![2; 3].into());
+    assert!(queue.is_beside());
+    let batch = queue.take(Lanes::Short).unwrap();
+    assert_eq!(batch.len(), HEADER_LEN as u64 + 3);
+    queue.put_back(batch, HEADER_LEN + 3);
+    assert_eq!(flush(&mut queue, usize::MAX).0.len(), HEADER_LEN + long.len());
+    for _ in 1..BESIDE {
+        assert!(!queue.is_beside(), "nothing long is left");
+        push(&mut queue, &long);
+        assert!(queue.is_beside());
+        flush(&mut queue, usize::MAX);
+    }
+    push(&mut queue, &long);
+    assert!(!queue.is_beside(), "nothing short has come for long");
 }

@@ -118,6 +118,16 @@ impl Fleet {
         }
     }
 
+    /// Its link is gone: nothing is to be sent there any more.
+    pub(crate) fn lost(&mut self, id: WorkerId) {
+        if let Some(worker) = self.workers.get_mut(&id) {
+            if matches!(worker.stage, Stage::Serving | Stage::Spare) {
+                worker.stage = Stage::Lost;
+                self.orphan(id);
+            }
+        }
+    }
+
     /// Whoever was to take its place counts by itself from now on.
     fn orphan(&mut self, id: WorkerId) {
         for worker in self.workers.values_mut().filter(|worker| worker.successor_of == Some(id)) {

@@ -111,8 +111,7 @@ impl Core {
         self.fleet.end(worker, owed, now);
         let next = match end {
             End::Lost(loss) => {
-                // Its link is gone: whoever else was sent there would be lost as well.
-                self.fleet.retire(worker);
+                self.fleet.lost(worker);
                 self.after(loss, now)
             }
             _ => Next::Over,

@@ -21,6 +21,8 @@ pub(crate) enum Stage {
     Retiring,
     /// Was let go.
     Gone,
+    /// Its link is gone: its process ends by itself, or is ended by its driver.
+    Lost,
 }
 
 /// Who may be beside whom.

@@ -123,3 +123,13 @@ fn children_that_die_without_an_answer_are_started_ever_more_slowly_and_calls_ar
     bench.all_ready();
     assert!(bench.enter(&bench.ask()).is_ok(), "it takes calls again when one is ready");
 }
+
+#[test]
+fn a_child_whose_calls_were_lost_is_not_let_go_and_its_end_counts() {
+    let mut bench = Bench::open(fixed(1));
+    let call = bench.submit();
+    let worker = bench.running[&call];
+    assert_eq!(bench.lose(call, Loss { idempotent: false, ..loss(true) }), Next::Over);
+    assert!(bench.leaving.is_empty() && bench.starting.len() == 1, "its successor does not wait for its end");
+    assert!(bench.core.ended(worker, bench.now), "nobody had let it go");
+}
