@@ -80,7 +80,7 @@ pub(crate) async fn run(trial: &Trial, kind: Kind) -> Result<Vec<Check>> {
     within(PATIENCE, "the end of the pool", run.pool.shutdown()).await?;
     run.history.finish()?;
     let mut checks = vec![
-        Check::at_least("kills", run.killed.load(Ordering::Relaxed), kills),
+        Check::at_least("children killed", run.killed.load(Ordering::Relaxed), kills),
         Check::figure("attempts, retry budget, quarantine", format_args!("{ATTEMPTS}, {BUDGET} per call, off")),
         Check::figure("tried again by the pool", run.pool.stats().retried),
     ];

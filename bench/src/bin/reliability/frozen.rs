@@ -1,11 +1,12 @@
 //! R3: children that are stopped are found and replaced, and children that are only busy are not.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt};
+use kinfolk::ChildName;
 use kinfolk::parent::Parent;
 use kinfolk::pool::{Pool, PoolEvent, PoolEvents};
 use kinfolk_bench::Result;
@@ -14,15 +15,13 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use crate::check::{Check, Times};
-use crate::pools::worker;
+use crate::pools::pool;
 use crate::proc::signal;
 use crate::random::Random;
 use crate::toil::{Again, Burn, Hog, Toil};
 use crate::trial::{PATIENCE, Trial, within};
 
 const CHILDREN: usize = 4;
-/// How long a child may be frozen.
-const FROZEN: Duration = Duration::from_secs(2);
 const CALLERS: u64 = 8;
 const PAUSE: Duration = Duration::from_millis(500);
 /// What has no answer by then, although it may be done again elsewhere, hangs.
@@ -32,11 +31,11 @@ const REPLACED: Duration = Duration::from_secs(3);
 /// What is known of stops.
 #[derive(Debug, Default)]
 struct Stops {
-    /// Stopped, and not found yet.
-    open: HashMap<u32, Instant>,
-    /// Found, and not replaced yet.
-    found: VecDeque<Instant>,
+    /// Since when a place in the pool has a child that was stopped, and has no successor yet.
+    open: HashMap<String, Instant>,
     replaced: Times,
+    /// All that were ever stopped.
+    stopped: HashSet<u32>,
     /// Children that ended though nobody had stopped them.
     unasked: u64,
 }
@@ -53,10 +52,9 @@ struct Callers {
 pub(crate) async fn run(trial: &Trial) -> Result<Vec<Check>> {
     let parent = Parent::new();
     trial.at("opening the pools");
-    let judged = |name: &'static str| parent.pool(move |_| worker(name).frozen_after(Some(FROZEN)));
-    let restless = judged("restless").size(CHILDREN).concurrency(2).no_quarantine().attempts(50).retry_budget(1.0);
+    let restless = pool(&parent, None).size(CHILDREN).concurrency(2).no_quarantine().attempts(50).retry_budget(1.0);
     let restless = within(PATIENCE, "opening a pool", restless).await??;
-    let busy = within(PATIENCE, "opening a pool", judged("busy").size(2)).await??;
+    let busy = within(PATIENCE, "opening a pool", pool(&parent, None).size(2)).await??;
     let (callers, mut calling) = (Arc::new(Callers::default()), JoinSet::new());
     for caller in 1..=CALLERS {
         calling.spawn(call(restless.clone(), Arc::clone(&callers), trial.random(caller)));
@@ -82,7 +80,7 @@ fn checks(trial: &Trial, mut stops: Stops, callers: &Callers, computed: [u64; 2]
     let [done, broken] = computed;
     vec![
         Check::exactly("stopped children replaced", stops.replaced.len() as u64, trial.size(8, 200)),
-        Check::none("stopped children never found", stops.open.len() as u64),
+        Check::none("stopped children never replaced", stops.open.len() as u64),
         Check::none("children that ended though nobody stopped them", stops.unasked),
         Check::figure("calls answered", answered),
         Check::none("calls hung", hung),
@@ -98,16 +96,14 @@ fn checks(trial: &Trial, mut stops: Stops, callers: &Callers, computed: [u64; 2]
 async fn stop_many(trial: &Trial, pool: &Pool<Toil>, stops: &mut Stops) -> Result<()> {
     let (mut events, mut random) = (pool.events(), trial.random(0));
     let wanted = trial.size(8, 200);
-    let (mut stopped, mut all) = (0, HashSet::new());
-    while stopped < wanted {
-        trial.at(&format!("stop {stopped}"));
-        let children = pool.children();
-        let running: Vec<_> = children.iter().map(|child| child.pid()).filter(|pid| !all.contains(pid)).collect();
-        if let Some(&pid) = random.pick(&running) {
-            signal(pid, Signal::STOP)?;
-            stops.open.insert(pid, Instant::now());
-            all.insert(pid);
-            stopped += 1;
+    while stops.stopped.len() < wanted {
+        trial.at(&format!("stop {}", stops.stopped.len()));
+        let mut running = pool.children();
+        running.retain(|child| !stops.stopped.contains(&child.pid()));
+        if let Some(child) = random.pick(&running) {
+            signal(child.pid(), Signal::STOP)?;
+            stops.open.insert(place(child.name()), Instant::now());
+            stops.stopped.insert(child.pid());
         }
         follow(&mut events, stops, PAUSE, |_| false).await;
         if stops.open.values().any(|since| since.elapsed() > DEADLINE) {
@@ -115,7 +111,7 @@ async fn stop_many(trial: &Trial, pool: &Pool<Toil>, stops: &mut Stops) -> Resul
             return Ok(());
         }
     }
-    follow(&mut events, stops, DEADLINE, |stops| stops.open.is_empty() && stops.found.is_empty()).await;
+    follow(&mut events, stops, DEADLINE, |stops| stops.open.is_empty()).await;
     Ok(())
 }
 
@@ -124,12 +120,11 @@ async fn follow(events: &mut PoolEvents, stops: &mut Stops, limit: Duration, don
     let taking = async {
         while !done(stops) {
             match events.next().await {
-                Some(PoolEvent::Ended { report, .. }) => match stops.open.remove(&report.pid) {
-                    Some(since) => stops.found.push_back(since),
-                    None => stops.unasked += 1,
-                },
-                Some(PoolEvent::Ready { .. }) => {
-                    stops.replaced.extend(stops.found.pop_front().map(|since| since.elapsed()));
+                Some(PoolEvent::Ended { report, .. }) => {
+                    stops.unasked += u64::from(!stops.stopped.contains(&report.pid));
+                }
+                Some(PoolEvent::Ready { child, .. }) => {
+                    stops.replaced.extend(stops.open.remove(&place(&child)).map(|since| since.elapsed()));
                 }
                 Some(_) => {}
                 None => return,
@@ -138,6 +133,11 @@ async fn follow(events: &mut PoolEvents, stops: &mut Stops, limit: Duration, don
     };
     // Time is over: the rest comes with the next.
     let _ = timeout(limit, taking).await;
+}
+
+/// A child's place in its pool, which its successor has too: its name without how many there were.
+fn place(child: &ChildName) -> String {
+    child.as_str().rsplit_once('.').map_or(child.as_str(), |(place, _)| place).to_owned()
 }
 
 /// Calls one after another, until it is over.

@@ -64,15 +64,15 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     } else {
         table::summary(&mut out, &outcomes, options.full)?;
     }
-    leave(&mut out, &folder, options.out.is_some() || !passed)?;
+    leave(&folder, options.out.is_some() || !passed)?;
     Ok(passed)
 }
 
 /// Keeps the histories, or takes them away.
-fn leave(out: &mut impl Write, folder: &Path, keep: bool) -> io::Result<()> {
+fn leave(folder: &Path, keep: bool) -> io::Result<()> {
     let written = fs::read_dir(folder)?.next().is_some();
     if keep && written {
-        return writeln!(out, "raw histories: {}", folder.display());
+        return writeln!(io::stderr(), "raw histories: {}", folder.display());
     }
     fs::remove_dir_all(folder)
 }
