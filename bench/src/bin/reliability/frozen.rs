@@ -50,11 +50,12 @@ struct Callers {
 }
 
 pub(crate) async fn run(trial: &Trial) -> Result<Vec<Check>> {
-    let parent = Parent::new();
+    // Names are unique among the children of one.
+    let (parent, other) = (Parent::new(), Parent::new());
     trial.at("opening the pools");
     let restless = pool(&parent, None).size(CHILDREN).concurrency(2).no_quarantine().attempts(50).retry_budget(1.0);
     let restless = within(PATIENCE, "opening a pool", restless).await??;
-    let busy = within(PATIENCE, "opening a pool", pool(&parent, None).size(2)).await??;
+    let busy = within(PATIENCE, "opening a pool", pool(&other, None).size(2)).await??;
     let (callers, mut calling) = (Arc::new(Callers::default()), JoinSet::new());
     for caller in 1..=CALLERS {
         calling.spawn(call(restless.clone(), Arc::clone(&callers), trial.random(caller)));

@@ -22,15 +22,15 @@ use crate::trial::{PATIENCE, Trial, eventually, within};
 const LIMIT: Duration = Duration::from_secs(1);
 /// The parent is killed within this time of its last line.
 const MOMENT_MICROS: u64 = 20_000;
-/// Trials at once.
-const AT_ONCE: usize = 2;
 
 pub(crate) async fn run(trial: &Trial) -> Result<Vec<Check>> {
+    // Each computes on two processors.
+    let at_once = trial.size(1, 2);
     let (trials, mut running, mut seeds) = (trial.size(10_usize, 200), JoinSet::new(), trial.random(0));
     let (mut processes, mut orphans, mut times) = (0, 0, Times::default());
-    for number in 0..trials + AT_ONCE {
-        if number >= AT_ONCE {
-            trial.at(&format!("trial {}", number - AT_ONCE));
+    for number in 0..trials + at_once {
+        if number >= at_once {
+            trial.at(&format!("trial {}", number - at_once));
             let Some(ended) = running.join_next().await else { break };
             let (started, left, took) = ended??;
             (processes, orphans) = (processes + started, orphans + left);
