@@ -31,8 +31,8 @@ const REPLACED: Duration = Duration::from_secs(3);
 /// What is known of stops.
 #[derive(Debug, Default)]
 struct Stops {
-    /// Since when a place in the pool has a child that was stopped, and has no successor yet.
-    open: HashMap<String, Instant>,
+    /// Which child of a place in the pool was stopped, and when, while it has no successor.
+    open: HashMap<String, (u32, Instant)>,
     replaced: Times,
     /// All that were ever stopped.
     stopped: HashSet<u32>,
@@ -103,17 +103,26 @@ async fn stop_many(trial: &Trial, pool: &Pool<Toil>, stops: &mut Stops) -> Resul
         running.retain(|child| !stops.stopped.contains(&child.pid()));
         if let Some(child) = random.pick(&running) {
             signal(child.pid(), Signal::STOP)?;
-            stops.open.insert(place(child.name()), Instant::now());
+            stops.open.insert(place(child.name()), (child.pid(), Instant::now()));
             stops.stopped.insert(child.pid());
         }
         follow(&mut events, stops, PAUSE, |_| false).await;
-        if stops.open.values().any(|since| since.elapsed() > DEADLINE) {
+        if stops.open.values().any(|(_, since)| since.elapsed() > DEADLINE) {
             // Nobody looks for them: more of the same would tell no more.
             return Ok(());
         }
     }
     follow(&mut events, stops, DEADLINE, |stops| stops.open.is_empty()).await;
     Ok(())
+}
+
+impl Stops {
+    /// A successor, or news of the child itself from before it was stopped.
+    fn ready(&mut self, place: &str, pid: u32) {
+        if self.open.get(place).is_some_and(|(stopped, _)| *stopped != pid) {
+            self.replaced.extend(self.open.remove(place).map(|(_, since)| since.elapsed()));
+        }
+    }
 }
 
 /// Takes events in, for so long, or until there is nothing to wait for.
@@ -124,9 +133,7 @@ async fn follow(events: &mut PoolEvents, stops: &mut Stops, limit: Duration, don
                 Some(PoolEvent::Ended { report, .. }) => {
                     stops.unasked += u64::from(!stops.stopped.contains(&report.pid));
                 }
-                Some(PoolEvent::Ready { child, .. }) => {
-                    stops.replaced.extend(stops.open.remove(&place(&child)).map(|since| since.elapsed()));
-                }
+                Some(PoolEvent::Ready { child, pid, .. }) => stops.ready(&place(&child), pid),
                 Some(_) => {}
                 None => return,
             }

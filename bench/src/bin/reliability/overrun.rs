@@ -27,6 +27,8 @@ const ENDLESS_MILLIS: u64 = 600_000;
 struct Tally {
     outcomes: Times,
     returns: Times,
+    /// Those of them for which the child was not replaced.
+    kept: Times,
     killed: u64,
     in_time: u64,
     mixed_up: u64,
@@ -54,6 +56,7 @@ pub(crate) async fn run(trial: &Trial) -> Result<Vec<Check>> {
         Check::within("back in service after it, p99", sum.returns.percentile(99), GRACE + after_grace),
         Check::figure("back in service, p50", format_args!("{:.1?}", sum.returns.percentile(50))),
         Check::figure("back in service, longest", format_args!("{:.1?}", sum.returns.percentile(100))),
+        Check::figure("the same child back in service, p99", format_args!("{:.1?}", sum.kept.percentile(99))),
     ])
 }
 
@@ -61,6 +64,7 @@ impl Tally {
     fn add(&mut self, mut other: Self) {
         self.outcomes.extend(other.outcomes.drain());
         self.returns.extend(other.returns.drain());
+        self.kept.extend(other.kept.drain());
         self.killed += other.killed;
         self.in_time += other.in_time;
         self.mixed_up += other.mixed_up;
@@ -80,14 +84,23 @@ async fn overrun(trial: Trial, calls: u64, mut random: Random) -> Result<Tally> 
             trial.at(&format!("call {number} of {calls}"));
         }
         let both = async {
+            let before = replaced(&pool);
             exceed(&pool, &mut random, &mut tally).await;
-            follow(&pool, random.next(), &mut tally).await;
+            let took = follow(&pool, random.next(), &mut tally).await;
+            if replaced(&pool) == before {
+                tally.kept.add(took);
+            }
         };
         within(PATIENCE, "a call that overruns, or the one after it", both).await?;
     }
-    tally.killed = pool.stats().replaced.values().sum();
+    tally.killed = replaced(&pool);
     within(PATIENCE, "the end of a pool", pool.shutdown()).await?;
     Ok(tally)
+}
+
+/// How many children have been.
+fn replaced(pool: &Pool<Toil>) -> u64 {
+    pool.stats().replaced.values().sum()
 }
 
 /// A call whose handler does not end in time.
@@ -107,12 +120,14 @@ async fn exceed(pool: &Pool<Toil>, random: &mut Random, tally: &mut Tally) {
     }
 }
 
-/// The call after it.
-async fn follow(pool: &Pool<Toil>, id: u64, tally: &mut Tally) {
+/// The call after it: how long it took.
+async fn follow(pool: &Pool<Toil>, id: u64, tally: &mut Tally) -> Duration {
     let start = Instant::now();
     match pool.submit(Dose { id, lethal: false }).deadline(Duration::from_secs(30)).await {
         Ok(answer) => tally.mixed_up += u64::from(answer != id),
         Err(_) => tally.failed += 1,
     }
-    tally.returns.add(start.elapsed());
+    let took = start.elapsed();
+    tally.returns.add(took);
+    took
 }
