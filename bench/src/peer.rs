@@ -9,7 +9,7 @@ use bytes::Bytes;
 pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// The outcome of a step of a measurement.
-pub type Result<T> = std::result::Result<T, Failure>;
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// Bytes of a small message.
 pub(crate) const SMALL: usize = 32;

@@ -193,11 +193,19 @@ impl<P: Protocol> Course<P> {
         })
     }
 
-    /// The call's end as its last attempt brought it, with the times of the whole.
+    /// The call's end as its last attempt brought it, with the times of the whole, and as far as any attempt had come.
     fn ended<E>(&self, error: CallError<E>) -> PoolError<E> {
+        let furthest = |delivery| if self.begun { Delivery::Started } else { delivery };
         PoolError::Call(match error {
             CallError::Deadline { call, after, delivery } => {
-                CallError::Deadline { call, after: self.limit(after), delivery }
+                CallError::Deadline { call, after: self.limit(after), delivery: furthest(delivery) }
+            }
+            CallError::Cancelled { call, delivery } => CallError::Cancelled { call, delivery: furthest(delivery) },
+            CallError::Disconnected { call, delivery } => {
+                CallError::Disconnected { call, delivery: furthest(delivery) }
+            }
+            CallError::Exited { call, delivery, report } => {
+                CallError::Exited { call, delivery: furthest(delivery), report }
             }
             error => error,
         })

@@ -125,7 +125,7 @@ impl<E> PoolError<E> {
         }
     }
 
-    /// How far its last attempt had come, where that ended without a word of its handler's.
+    /// How far its attempts had come at most, where the last ended without a word of its handler's.
     #[must_use]
     pub fn delivery(&self) -> Option<Delivery> {
         match self {

@@ -147,7 +147,7 @@ impl<P: Protocol> Inner<P> {
 
     /// A child is ready.
     pub(super) fn ready(&self, worker: WorkerId, slot: usize, generation: u64, child: Child<P>) {
-        self.tell(PoolEvent::Ready { child: child.name().clone(), pid: child.pid(), slot, generation });
+        let event = PoolEvent::Ready { child: child.name().clone(), pid: child.pid(), slot, generation };
         let due = self.with(|state, now| {
             state.children.insert(worker, child);
             let due = state.core.ready(worker, now).map(recycled);
@@ -156,6 +156,8 @@ impl<P: Protocol> Inner<P> {
             state.opened();
             due
         });
+        // Whoever acts on it finds the child among those that get calls.
+        self.tell(event);
         if let Some(cause) = due {
             self.tell(PoolEvent::Recycled { slot, cause });
         }
