@@ -246,6 +246,17 @@ async fn a_pool_whose_children_cannot_start_says_why_and_takes_calls_when_they_c
 }
 
 #[tokio::test]
+async fn a_call_that_had_begun_says_so_also_if_no_child_is_left_to_try_it_again() {
+    let parent = Parent::new();
+    let (_dir, path) = gate();
+    let unless = Some(path.clone());
+    // Whoever aborts leaves the file behind, and no child starts while it is there.
+    let pool = within(parent.pool(move |_| hired(Hire { unless: unless.clone(), ..Hire::default() })).size(1)).await;
+    let error = within(pool.unwrap().submit(chore(1, Fate::AbortsOnce(path)))).await.unwrap_err();
+    assert!(error.delivery() == Some(Delivery::Started) && !error.is_undelivered(), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_spec_that_panics_is_the_panic_of_whoever_opens_the_pool() {
     let parent = Parent::new();
     let spec = |slot: kinfolk::pool::Slot| {

@@ -69,7 +69,7 @@ impl<P: Protocol> PoolBuilder<P> {
             recipe: Arc::new(recipe),
             rules: Rules::default(),
             cancel_grace: Duration::from_millis(250),
-            frozen_after: Some(Duration::from_secs(2)),
+            frozen_after: Some(Duration::from_millis(1_500)),
             drain: Duration::from_secs(30),
         }
     }
@@ -210,7 +210,7 @@ impl<P: Protocol> PoolBuilder<P> {
     /// Kills and replaces a child that has calls and has given no sign of life for so long, up to half as long again: it
     /// was stopped, or does not run. One that computes or waits is never touched, however long. `None` never looks. Too
     /// short: a machine that stalls costs children. Too long: so do calls wait. What a spec says itself does not count.
-    /// Default: 2 s. See [`ChildSpec::frozen_after`].
+    /// Default: 1.5 s. See [`ChildSpec::frozen_after`].
     pub fn frozen_after(mut self, limit: Option<Duration>) -> Self {
         self.frozen_after = limit;
         self

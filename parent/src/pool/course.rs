@@ -83,7 +83,7 @@ impl<P: Protocol> Course<P> {
     /// Waits for a child.
     pub(super) async fn child<E>(&mut self) -> Result<Child<P>, PoolError<E>> {
         let token = self.wishes.token.clone();
-        let delivery = if self.begun { Delivery::Started } else { Delivery::NotSent };
+        let delivery = self.delivery();
         let (call, after) = (self.call, self.start.elapsed());
         let granted = tokio::select! {
             biased;
@@ -195,7 +195,7 @@ impl<P: Protocol> Course<P> {
 
     /// The call's end as its last attempt brought it, with the times of the whole, and as far as any attempt had come.
     fn ended<E>(&self, error: CallError<E>) -> PoolError<E> {
-        let furthest = |delivery| if self.begun { Delivery::Started } else { delivery };
+        let furthest = |delivery: Delivery| delivery.max(self.delivery());
         PoolError::Call(match error {
             CallError::Deadline { call, after, delivery } => {
                 CallError::Deadline { call, after: self.limit(after), delivery: furthest(delivery) }
@@ -216,7 +216,12 @@ impl<P: Protocol> Course<P> {
     }
 
     fn refused<E>(&self, refusal: Refusal) -> PoolError<E> {
-        refused(&self.inner, self.call, self.fingerprint, refusal)
+        refused(&self.inner, self.call, self.fingerprint, self.delivery(), refusal)
+    }
+
+    /// How far its attempts have come so far.
+    fn delivery(&self) -> Delivery {
+        if self.begun { Delivery::Started } else { Delivery::NotSent }
     }
 }
 
@@ -241,7 +246,7 @@ fn admitted<P: Protocol, M: Message, E>(
     let Wishes { priority, key, .. } = *wishes;
     let ask = |alone| Ask { priority, key, alone, since: Instant::now(), patience };
     let journey = alone.and_then(|alone| Journey::begin(inner, ask(alone == Some(true))));
-    journey.map_err(|refusal| refused(inner, call, fingerprint, refusal))
+    journey.map_err(|refusal| refused(inner, call, fingerprint, Delivery::NotSent, refusal))
 }
 
 fn judged<P: Protocol>(inner: &Inner<P>, fingerprint: Fingerprint) -> Result<bool, Refusal> {
@@ -265,6 +270,7 @@ pub(super) fn refused<P: Protocol, E>(
     inner: &Inner<P>,
     call: PoolSite,
     fingerprint: Option<Fingerprint>,
+    delivery: Delivery,
     refusal: Refusal,
 ) -> PoolError<E> {
     match (refusal, inner.trouble()) {
@@ -272,8 +278,8 @@ pub(super) fn refused<P: Protocol, E>(
         (Refusal::Quarantined { kills, left }, _) => {
             PoolError::Quarantined { call, fingerprint: fingerprint.unwrap_or(Fingerprint(0)), kills, left }
         }
-        (Refusal::Unavailable, Some(trouble)) => PoolError::Unavailable { call, trouble },
-        (Refusal::Unavailable | Refusal::ShuttingDown, _) => PoolError::ShuttingDown { call },
+        (Refusal::Unavailable, Some(trouble)) => PoolError::Unavailable { call, trouble, delivery },
+        (Refusal::Unavailable | Refusal::ShuttingDown, _) => PoolError::ShuttingDown { call, delivery },
     }
 }
 

@@ -59,11 +59,15 @@ pub enum PoolError<E> {
         call: PoolSite,
         /// What the last one failed of.
         trouble: Arc<Trouble>,
+        /// How far an attempt before had come.
+        delivery: Delivery,
     },
     /// The pool, or its parent, is shutting down.
     ShuttingDown {
         /// The call.
         call: PoolSite,
+        /// How far an attempt before had come.
+        delivery: Delivery,
     },
 }
 
@@ -119,9 +123,8 @@ impl<E> PoolError<E> {
     pub fn is_undelivered(&self) -> bool {
         match self {
             Self::Call(error) => error.is_undelivered(),
-            Self::Deadline { delivery, .. } | Self::Cancelled { delivery, .. } => *delivery < Delivery::Started,
             Self::Quarantined { .. } => false,
-            _ => true,
+            _ => self.delivery().is_none_or(|delivery| delivery < Delivery::Started),
         }
     }
 
@@ -130,8 +133,11 @@ impl<E> PoolError<E> {
     pub fn delivery(&self) -> Option<Delivery> {
         match self {
             Self::Call(error) => error.delivery(),
-            Self::Deadline { delivery, .. } | Self::Cancelled { delivery, .. } => Some(*delivery),
-            _ => None,
+            Self::Deadline { delivery, .. }
+            | Self::Cancelled { delivery, .. }
+            | Self::Unavailable { delivery, .. }
+            | Self::ShuttingDown { delivery, .. } => Some(*delivery),
+            Self::Overloaded { .. } | Self::Quarantined { .. } => None,
         }
     }
 
@@ -188,8 +194,8 @@ impl<E: fmt::Display> fmt::Display for PoolError<E> {
                      `Pool::release` lets it run again)"
                 )
             }
-            Self::Unavailable { call, trouble } => write!(f, "{call} has no child to run on: {trouble}"),
-            Self::ShuttingDown { call } => write!(f, "{call} was refused: the pool is shutting down"),
+            Self::Unavailable { call, trouble, .. } => write!(f, "{call} has no child to run on: {trouble}"),
+            Self::ShuttingDown { call, .. } => write!(f, "{call} was refused: the pool is shutting down"),
         }
     }
 }
