@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use kinfolk::parent::Parent;
-use kinfolk::pool::Pool;
+use kinfolk::pool::{Cause, Pool};
 use kinfolk_bench::Result;
 use tokio::task::JoinSet;
 
@@ -30,6 +30,8 @@ struct Tally {
     /// Those of them for which the child was not replaced.
     kept: Times,
     killed: u64,
+    /// Successors that did not become ready, after which a pool waits.
+    not_ready: u64,
     in_time: u64,
     mixed_up: u64,
     failed: u64,
@@ -52,6 +54,7 @@ pub(crate) async fn run(trial: &Trial) -> Result<Vec<Check>> {
         Check::none("late replies given to another call", sum.mixed_up),
         Check::none("calls that failed otherwise, or after it", sum.failed),
         Check::figure("children killed and replaced", sum.killed),
+        Check::figure("successors that did not become ready", sum.not_ready),
         Check::within("outcome, p99", sum.outcomes.percentile(99), DEADLINE + after_deadline),
         Check::within("back in service after it, p99", sum.returns.percentile(99), GRACE + after_grace),
         Check::figure("back in service, p50", format_args!("{:.1?}", sum.returns.percentile(50))),
@@ -66,6 +69,7 @@ impl Tally {
         self.returns.extend(other.returns.drain());
         self.kept.extend(other.kept.drain());
         self.killed += other.killed;
+        self.not_ready += other.not_ready;
         self.in_time += other.in_time;
         self.mixed_up += other.mixed_up;
         self.failed += other.failed;
@@ -94,6 +98,7 @@ async fn overrun(trial: Trial, calls: u64, mut random: Random) -> Result<Tally> 
         within(PATIENCE, "a call that overruns, or the one after it", both).await?;
     }
     tally.killed = replaced(&pool);
+    tally.not_ready = pool.stats().replaced.get(&Cause::NotReady).copied().unwrap_or(0);
     within(PATIENCE, "the end of a pool", pool.shutdown()).await?;
     Ok(tally)
 }
