@@ -10,6 +10,7 @@ use std::time::Duration;
 use kinfolk_link::{InheritedPair, Packed, Socket, Transport, lock, waiting_role};
 use kinfolk_protocol::{ChildName, Expected, Limits, Protocol};
 
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::attach::attach;
@@ -112,9 +113,7 @@ impl Registry {
         let Joined { process, link, outputs } = joined?;
         let shared = Arc::new(Shared::new(name, protocol, Arc::new(process)));
         self.adopt(&shared)?;
-        // Beyond the driver's own notice: READY may have come a moment before this future is dropped.
-        let unless_started = KillOnDrop(Some(Arc::clone(&shared)));
-        let mut started = driver::start(Beginning {
+        let started = driver::start(Beginning {
             shared: Arc::clone(&shared),
             link,
             outputs,
@@ -127,16 +126,7 @@ impl Registry {
             init,
             on_end: Box::new(move || drop(reservation)),
         });
-        let result = tokio::select! {
-            result = &mut started => result,
-            () = stop.cancelled() => {
-                shared.wish(Wish::DropStart);
-                started.await
-            }
-        };
-        unless_started.disarm();
-        // The task ends without a word only if the runtime is being shut down.
-        result.unwrap_or_else(|_| Err(StartError::ShuttingDown { child: shared.name.clone() }))?;
+        ready(&shared, stop, started).await?;
         Ok(shared)
     }
 
@@ -187,6 +177,26 @@ impl Registry {
         family.closing = true;
         family.children.values().flatten().cloned().collect()
     }
+}
+
+/// Waits until a child is ready, unless it is not wanted any more before.
+async fn ready(
+    shared: &Arc<Shared>,
+    stop: &CancellationToken,
+    mut started: oneshot::Receiver<Result<(), StartError>>,
+) -> Result<(), StartError> {
+    // Beyond the driver's own notice: READY may have come a moment before this future is dropped.
+    let unless_started = KillOnDrop(Some(Arc::clone(shared)));
+    let result = tokio::select! {
+        result = &mut started => result,
+        () = stop.cancelled() => {
+            shared.wish(Wish::DropStart);
+            started.await
+        }
+    };
+    unless_started.disarm();
+    // The task ends without a word only if the runtime is being shut down.
+    result.unwrap_or_else(|_| Err(StartError::ShuttingDown { child: shared.name.clone() }))
 }
 
 fn resolve(name: &ChildName, program: Program) -> Result<Resolved, StartError> {

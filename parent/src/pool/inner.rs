@@ -1,6 +1,5 @@
 //! What a pool's handles, its calls and its task share: the pure core under one short lock, and whoever waits for it.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -8,13 +7,14 @@ use std::task::Waker;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use kinfolk_link::{lock, panic_text};
-use kinfolk_protocol::{ChildName, Protocol};
+use kinfolk_link::lock;
+use kinfolk_protocol::Protocol;
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 
 use super::core::{Charge, Core, Cure, Due, End, Fingerprint, Next, Order, Quarantined, Stage, Ticket, Word, WorkerId};
 use super::error::Trouble;
 use super::event::{PoolEvent, PoolEvents};
+use super::opening::{NotOpened, Opening};
 use super::refusal::Refusal;
 use super::rules::Rules;
 use super::tally::{Cause, PoolStats};
@@ -62,36 +62,6 @@ pub(super) struct Grant<P: Protocol> {
     pub(super) worker: WorkerId,
     pub(super) child: Child<P>,
     pub(super) since: Instant,
-}
-
-/// A pool that waits for its first children.
-pub(super) struct Opening {
-    wanted: usize,
-    result: oneshot::Sender<Result<(), NotOpened>>,
-}
-
-/// Why a pool was not opened.
-pub(super) enum NotOpened {
-    Start(StartError),
-    /// The function that makes specs did.
-    Panicked(Box<dyn Any + Send>),
-}
-
-impl NotOpened {
-    /// Nobody is left who could open it.
-    pub(super) fn runtime_ended() -> Self {
-        let child = ChildName::new("pool").expect("these are letters");
-        Self::Start(StartError::ShuttingDown { child })
-    }
-}
-
-impl From<NotOpened> for Trouble {
-    fn from(why: NotOpened) -> Self {
-        match why {
-            NotOpened::Start(error) => Self::Start(error),
-            NotOpened::Panicked(panic) => Self::Spec(panic_text(&*panic)),
-        }
-    }
 }
 
 impl<P: Protocol> Inner<P> {

@@ -1,6 +1,7 @@
 //! What a pool decides, as a state machine: which call runs where and when, which is tried again, which child is
 //! started, replaced or let go. Time is an argument, and what is to be done is returned.
 
+mod admission;
 mod blame;
 mod fleet;
 mod health;
@@ -29,7 +30,7 @@ pub(crate) use self::terms::{Ask, Charge, End, Loss, Next, Patience, Word};
 use self::worker::{Company, Worker};
 pub(crate) use self::worker::{Due, Stage, WorkerId};
 use crate::pool::refusal::Refusal;
-use crate::pool::rules::{Rules, WhenFull};
+use crate::pool::rules::Rules;
 use crate::pool::tally::Tally;
 
 #[derive(Debug)]
@@ -287,29 +288,6 @@ impl Core {
     /// A call that was let in is refused after all.
     pub(crate) fn refused(&mut self, refusal: Refusal) {
         self.tally.refused(refusal);
-    }
-
-    fn refusal(&self, ask: &Ask, chosen: Option<WorkerId>, now: Instant) -> Option<Refusal> {
-        if self.closing {
-            return Some(Refusal::ShuttingDown);
-        }
-        if self.is_unavailable(now) {
-            return Some(Refusal::Unavailable);
-        }
-        let too_many = match self.rules.when_full {
-            _ if chosen.is_some() => false,
-            _ if ask.patience == Patience::Now => self.queue.is_full(),
-            WhenFull::Wait => false,
-            WhenFull::Refuse => self.queue.is_full(),
-            WhenFull::ShedAfter(limit) => self.queue.is_full() || self.is_stale(ask, limit, now),
-        };
-        too_many.then(|| Refusal::Overloaded { waiting: self.queue.waiting() })
-    }
-
-    /// True if the queue does not get shorter, and this call is of the lowest class in it.
-    fn is_stale(&self, ask: &Ask, limit: Duration, now: Instant) -> bool {
-        let waited = self.queue.oldest().map(|oldest| now.saturating_duration_since(oldest));
-        waited.is_some_and(|waited| waited > limit) && self.queue.lowest().is_none_or(|lowest| ask.priority <= lowest)
     }
 
     fn place(&mut self, call: Waiting, chosen: Option<WorkerId>, now: Instant, push: impl Fn(&mut Queue, Waiting)) {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::pool::rules::{PoolSize, Priority, Recycle, Retry, Routing, Rules};
+use crate::pool::rules::{PoolSize, Priority, Recycle, Retry, Routing, Rules, WhenFull};
 
 const MS: Duration = Duration::from_millis(1);
 
