@@ -11,7 +11,9 @@ use kinfolk_link::lock;
 use kinfolk_protocol::Protocol;
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 
-use super::core::{Charge, Core, Cure, Due, End, Fingerprint, Next, Order, Quarantined, Stage, Ticket, Word, WorkerId};
+use super::core::{
+    Charge, Core, Cure, Death, Due, End, Fingerprint, Next, Order, Quarantined, Stage, Ticket, Word, WorkerId,
+};
 use super::error::Trouble;
 use super::event::{PoolEvent, PoolEvents};
 use super::opening::{NotOpened, Opening};
@@ -167,13 +169,17 @@ impl<P: Protocol> Inner<P> {
             let others = state.children.remove(&worker).map_or(0, |child| child.owed() + child.begun_at_end());
             let charges = state.overdue.remove(&worker).unwrap_or_default();
             let alone = others == 0 && charges.len() == 1;
-            let at_work = others > 0 || cause == Cause::Overrun;
+            let death = match cause {
+                Cause::Overrun | Cause::Frozen | Cause::Asked => Death::Meant,
+                _ if others > 0 => Death::AtWork,
+                _ => Death::Idle,
+            };
             let blamed = charges.into_iter().filter(|_| cause == Cause::Overrun);
             let quarantined: Vec<_> =
                 blamed.filter_map(|charge| state.core.accuse(&Charge { alone, ..charge }, now)).collect();
             // Before it is known that there may be none left.
             let known = state.trouble.replace(Arc::new(Trouble::Ended(Arc::clone(report))));
-            let unasked = state.core.ended(worker, at_work, now);
+            let unasked = state.core.ended(worker, death, now);
             if unasked {
                 state.core.tally.replaced(cause);
                 state.not_opened(report);

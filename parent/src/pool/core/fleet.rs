@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::health::{Cure, Health};
+use super::health::{Cure, Death, Health};
 use super::retrying::{factor, jittered};
 use super::worker::{Company, Due, Stage, Term, Worker, WorkerId};
 use crate::pool::rules::Rules;
@@ -97,13 +97,13 @@ impl Fleet {
         }
     }
 
-    /// Its process has ended, with calls at work or not. True if nobody had let it go.
-    pub(crate) fn ended(&mut self, id: WorkerId, at_work: bool, now: Instant, rng: &mut Rng) -> bool {
+    /// Its process has ended. True if nobody had let it go.
+    pub(crate) fn ended(&mut self, id: WorkerId, death: Death, now: Instant, rng: &mut Rng) -> bool {
         let Some(worker) = self.workers.remove(&id) else { return false };
         self.orphan(id);
         let unasked = worker.stage != Stage::Gone;
         if unasked {
-            self.health.died(worker.life(at_work, now), now, rng);
+            self.health.died(worker.life(death, now), now, rng);
         }
         unasked
     }

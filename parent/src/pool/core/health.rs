@@ -30,8 +30,18 @@ pub(crate) struct Life {
     pub(crate) started: Instant,
     pub(crate) answered: u64,
     pub(crate) lived: Duration,
-    /// Calls had begun there when it ended: it may have died of them.
-    pub(crate) at_work: bool,
+    pub(crate) death: Death,
+}
+
+/// How a child came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Death {
+    /// It had nothing to do.
+    Idle,
+    /// Calls had begun there: it may have died of them.
+    AtWork,
+    /// It was killed from here, for what it did or because somebody asked for it.
+    Meant,
 }
 
 /// Failures in a row, of starts and of children that were of no use.
@@ -72,10 +82,10 @@ impl Health {
         if life.answered > 0 || life.lived >= LONG_LIVED {
             return;
         }
-        if life.at_work {
-            self.next = self.next.max(now.checked_add(jittered(FIRST, JITTER, rng)));
-        } else {
-            self.fail(life.started, now, rng);
+        match life.death {
+            Death::Idle => self.fail(life.started, now, rng),
+            Death::AtWork => self.next = self.next.max(now.checked_add(jittered(FIRST, JITTER, rng))),
+            Death::Meant => {}
         }
     }
 
@@ -106,7 +116,7 @@ mod tests {
     use super::*;
 
     fn useless(started: Instant) -> Life {
-        Life { started, answered: 0, lived: Duration::from_millis(5), at_work: false }
+        Life { started, answered: 0, lived: Duration::from_millis(5), death: Death::Idle }
     }
 
     #[test]
@@ -158,10 +168,17 @@ mod tests {
     fn calls_that_kill_their_children_do_not_close_the_pool() {
         let (mut health, mut rng, now) = (Health::default(), Rng::with_seed(3), Instant::now());
         for _ in 0..1_000 {
-            health.died(Life { at_work: true, ..useless(now) }, now, &mut rng);
+            health.died(Life { death: Death::AtWork, ..useless(now) }, now, &mut rng);
         }
         assert!(!health.is_bad() && !health.may_start(now));
         assert!(health.may_start(now + FIRST * 2), "and do not slow it down further");
+    }
+
+    #[test]
+    fn a_child_that_was_killed_from_here_is_replaced_at_once() {
+        let (mut health, mut rng, now) = (Health::default(), Rng::with_seed(3), Instant::now());
+        health.died(Life { death: Death::Meant, ..useless(now) }, now, &mut rng);
+        assert!(health.may_start(now));
     }
 
     #[test]

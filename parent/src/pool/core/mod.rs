@@ -21,7 +21,7 @@ use self::blame::{Blame, Standing};
 pub use self::blame::{Fingerprint, Quarantined};
 use self::fleet::Fleet;
 pub(crate) use self::fleet::Order;
-pub(crate) use self::health::Cure;
+pub(crate) use self::health::{Cure, Death};
 pub(crate) use self::queue::Ticket;
 use self::queue::{Queue, Waiting};
 use self::retrying::Retrying;
@@ -165,9 +165,9 @@ impl Core {
         self.tick(now);
     }
 
-    /// A process has ended, with calls at work or not. True if nobody had let it go.
-    pub(crate) fn ended(&mut self, worker: WorkerId, at_work: bool, now: Instant) -> bool {
-        let unasked = self.fleet.ended(worker, at_work, now, &mut self.rng);
+    /// A process has ended. True if nobody had let it go.
+    pub(crate) fn ended(&mut self, worker: WorkerId, death: Death, now: Instant) -> bool {
+        let unasked = self.fleet.ended(worker, death, now, &mut self.rng);
         self.tick(now);
         unasked
     }

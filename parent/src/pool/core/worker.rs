@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::health::Life;
+use super::health::{Death, Life};
 
 /// A child of a pool, never used again for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -125,9 +125,9 @@ impl Worker {
         }
     }
 
-    /// How it has lived, if it ends now, with calls at work or not.
-    pub(crate) fn life(&self, at_work: bool, now: Instant) -> Life {
+    /// How it has lived, if it ends now.
+    pub(crate) fn life(&self, death: Death, now: Instant) -> Life {
         let lived = now.saturating_duration_since(self.since);
-        Life { started: self.started, answered: self.answered, lived, at_work }
+        Life { started: self.started, answered: self.answered, lived, death }
     }
 }

@@ -131,5 +131,5 @@ fn a_child_whose_calls_were_lost_is_not_let_go_and_its_end_counts() {
     let worker = bench.running[&call];
     assert_eq!(bench.lose(call, Loss { idempotent: false, ..loss(true) }), Next::Over);
     assert!(bench.leaving.is_empty() && bench.starting.len() == 1, "its successor does not wait for its end");
-    assert!(bench.core.ended(worker, false, bench.now), "nobody had let it go");
+    assert!(bench.core.ended(worker, Death::Idle, bench.now), "nobody had let it go");
 }

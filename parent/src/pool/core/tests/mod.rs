@@ -150,7 +150,7 @@ impl Bench {
     fn die(&mut self, worker: WorkerId) {
         self.ready.remove(&worker);
         self.leaving.retain(|leaving| *leaving != worker);
-        self.core.ended(worker, false, self.now);
+        self.core.ended(worker, Death::Idle, self.now);
         self.follow();
     }
 
