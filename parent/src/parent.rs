@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use futures::future::join_all;
 use kinfolk_protocol::{ChildName, Protocol};
+use tokio_util::sync::CancellationToken;
 
 use crate::child::Child;
 use crate::error::StartError;
@@ -92,7 +93,7 @@ impl Parent {
         P: Protocol,
         I: Initialized<P>,
     {
-        self.registry.spawn(spec).await
+        self.registry.spawn_unless(&CancellationToken::new(), spec).await
     }
 
     /// A pool of children, each started by what `spec` says for its [`Slot`]: with `slot.index` in its init value or its

@@ -10,6 +10,9 @@ use std::time::Duration;
 use kinfolk_link::{InheritedPair, Packed, Socket, Transport, lock, waiting_role};
 use kinfolk_protocol::{ChildName, Expected, Limits, Protocol};
 
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
 use crate::attach::attach;
 use crate::child::Child;
 use crate::driver::{self, Beginning, Joined, LinkSide, Outputs};
@@ -67,8 +70,13 @@ impl Drop for KillOnDrop {
 }
 
 impl Registry {
-    /// See [`Parent::spawn`](crate::Parent::spawn).
-    pub(crate) async fn spawn<P, I>(&self, spec: ChildSpec<P, I>) -> Result<Child<P>, StartError>
+    /// See [`Parent::spawn`](crate::Parent::spawn). Once `stop` is cancelled a child that is not ready is killed; this
+    /// resolves when nothing is left of it.
+    pub(crate) async fn spawn_unless<P, I>(
+        &self,
+        stop: &CancellationToken,
+        spec: ChildSpec<P, I>,
+    ) -> Result<Child<P>, StartError>
     where
         P: Protocol,
         I: Initialized<P>,
@@ -78,31 +86,33 @@ impl Registry {
         settings.limits.check().map_err(|source| StartError::Limits { child: name.clone(), source })?;
         let init = Packed::for_init::<P::Codec, P::Init>(&init.value())
             .map_err(|source| StartError::EncodeInit { child: name.clone(), source })?;
-        let shared = self.start(name, ProtocolTag::of::<P>(), Expected::of::<P>(), settings, init).await?;
+        let expected = (ProtocolTag::of::<P>(), Expected::of::<P>());
+        let shared = self.start(stop, name, expected, settings, init).await?;
         Ok(Child::new(shared))
     }
 
     /// [`spawn`](Self::spawn) without its types.
     async fn start(
         &self,
+        stop: &CancellationToken,
         name: ChildName,
-        protocol: ProtocolTag,
-        expected: Expected,
+        (protocol, expected): (ProtocolTag, Expected),
         settings: Settings,
         init: Packed,
     ) -> Result<Arc<Shared>, StartError> {
         let reservation = self.reserve(&name)?;
         let Settings { program, launch, patience, limits, handlers, terms, wrap, .. } = settings;
         let joined = match resolve(&name, program)? {
-            Resolved::Attach(invitation) => attach(&name, &invitation, patience.handshake, limits).await,
+            Resolved::Attach(invitation) => tokio::select! {
+                joined = attach(&name, &invitation, patience.handshake, limits) => joined,
+                () = stop.cancelled() => Err(StartError::ShuttingDown { child: name.clone() }),
+            },
             Resolved::Run { program, role } => join(&name, program, role.as_deref(), &launch, limits, wrap),
             Resolved::Hosted(host) => join_hosted(&name, host, limits, wrap),
         };
         let Joined { process, link, outputs } = joined?;
         let shared = Arc::new(Shared::new(name, protocol, Arc::new(process)));
         self.adopt(&shared)?;
-        // Beyond the driver's own notice: READY may have come a moment before this future is dropped.
-        let unless_started = KillOnDrop(Some(Arc::clone(&shared)));
         let started = driver::start(Beginning {
             shared: Arc::clone(&shared),
             link,
@@ -116,10 +126,7 @@ impl Registry {
             init,
             on_end: Box::new(move || drop(reservation)),
         });
-        let result = started.await;
-        unless_started.disarm();
-        // The task ends without a word only if the runtime is being shut down.
-        result.unwrap_or_else(|_| Err(StartError::ShuttingDown { child: shared.name.clone() }))?;
+        ready(&shared, stop, started).await?;
         Ok(shared)
     }
 
@@ -170,6 +177,26 @@ impl Registry {
         family.closing = true;
         family.children.values().flatten().cloned().collect()
     }
+}
+
+/// Waits until a child is ready, unless it is not wanted any more before.
+async fn ready(
+    shared: &Arc<Shared>,
+    stop: &CancellationToken,
+    mut started: oneshot::Receiver<Result<(), StartError>>,
+) -> Result<(), StartError> {
+    // Beyond the driver's own notice: READY may have come a moment before this future is dropped.
+    let unless_started = KillOnDrop(Some(Arc::clone(shared)));
+    let result = tokio::select! {
+        result = &mut started => result,
+        () = stop.cancelled() => {
+            shared.wish(Wish::DropStart);
+            started.await
+        }
+    };
+    unless_started.disarm();
+    // The task ends without a word only if the runtime is being shut down.
+    result.unwrap_or_else(|_| Err(StartError::ShuttingDown { child: shared.name.clone() }))
 }
 
 fn resolve(name: &ChildName, program: Program) -> Result<Resolved, StartError> {

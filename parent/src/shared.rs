@@ -115,6 +115,11 @@ impl Shared {
         self.ready.load(Ordering::Acquire)
     }
 
+    /// True if anybody here wants it to end, or its link.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        *self.wish.borrow() != Wish::Stay
+    }
+
     /// Raises the wish; one that is no higher changes nothing, so the first reason for a kill holds.
     pub(crate) fn wish(&self, wish: Wish) {
         self.wish.send_if_modified(|known| {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use kinfolk::Delivery;
-use kinfolk::parent::{ChildSpec, Parent, Program, Stdio, WithInit};
-use kinfolk::pool::{Pool, PoolBuilder, PoolError, Priority, Routing, WhenFull};
+use kinfolk::parent::{ChildSpec, Parent, Program, StartError, Stdio, WithInit};
+use kinfolk::pool::{Pool, PoolBuilder, PoolError, PoolEvent, Priority, Routing, Slot, WhenFull};
 use kinfolk_tests::labour::{Chore, CountTo, Declined, Deed, Fate, Hire, Labour};
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
@@ -293,4 +293,68 @@ async fn a_pool_and_a_child_are_services_of_tower() {
     let mut child = pool.children().remove(0);
     within(poll_fn(|cx| Service::<Chore>::poll_ready(&mut child, cx))).await.unwrap();
     assert_eq!(within(child.call(chore(7, Fate::Done))).await.unwrap().number, 7);
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_wait_for_calls_that_nobody_polls() {
+    let parent = Parent::new();
+    let pool = within(pool_of(&parent).size(1).drain(Duration::from_millis(50))).await.unwrap();
+    let held = pool.try_submit(deed(1, Fate::Done)).unwrap();
+    let mut hits = pool.stream(CountTo { number: 10_000, fate: Fate::Done });
+    assert!(futures::poll!(hits.next()).is_pending());
+    within(pool.shutdown()).await;
+    assert!(parent.children().is_empty(), "and nothing was started instead");
+    assert!(within(held).await.is_err());
+    assert!(within(hits.next()).await.is_some_and(|item| item.is_err()));
+
+    let pool = within(pool_of(&parent).size(1)).await.unwrap();
+    let held = pool.try_submit(deed(1, Fate::Done)).unwrap();
+    within(pool.kill()).await;
+    assert!(parent.children().is_empty());
+    drop(held);
+}
+
+#[tokio::test]
+async fn a_pool_of_a_parent_that_is_shutting_down_is_an_error() {
+    let parent = Parent::new();
+    within(parent.shutdown()).await;
+    let error = within(pool_of(&parent).size(2)).await.unwrap_err();
+    assert!(matches!(error, StartError::ShuttingDown { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_pool_that_was_not_opened_has_left_nothing_and_its_names_are_free() {
+    let parent = Parent::new();
+    let spec = |slot: Slot| match slot.index {
+        0 => ChildSpec::<Labour>::new("labour", Program::path("/no/such/program")).init(Hire::default()),
+        index => labourer(index as u64),
+    };
+    for _ in 0..5 {
+        assert!(within(parent.pool(spec).size(4)).await.is_err());
+        assert!(parent.children().is_empty());
+        let pool = within(pool_of(&parent).size(4)).await.unwrap();
+        within(pool.shutdown()).await;
+    }
+}
+
+#[tokio::test]
+async fn limits_that_are_for_ever_are_no_mistake() {
+    let parent = Parent::new();
+    let builder = pool_of(&parent).size(1..=2).grow_after(Duration::MAX).idle(Duration::MAX).aging(Duration::MAX);
+    let builder = builder.recycle_after(Duration::MAX).drain(Duration::MAX).cancel_grace(Duration::MAX);
+    let pool = within(builder.quarantine(2, Duration::MAX).retry_pause(Duration::MAX)).await.unwrap();
+    let calls = (0..20).map(|number| pool.submit(deed(number, Fate::Done)).deadline(Duration::MAX).into_future());
+    assert!(within(futures::future::join_all(calls)).await.iter().all(Result::is_ok));
+    assert_eq!(pool.stats().serving, 1, "it never grows");
+    within(pool.shutdown()).await;
+}
+
+#[tokio::test]
+async fn the_last_event_says_that_nothing_is_left() {
+    let parent = Parent::new();
+    let pool = pool(&parent, 1).await;
+    let events = pool.events();
+    within(pool.shutdown()).await;
+    let events: Vec<_> = within(events.collect()).await;
+    assert!(matches!(events[..], [PoolEvent::Ended { cause: None, .. }, PoolEvent::Closed]), "{events:?}");
 }

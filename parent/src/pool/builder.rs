@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kinfolk_protocol::Protocol;
+use tokio_util::sync::CancellationToken;
 
 use super::handle::Pool;
 use super::rules::{PoolSize, Quarantine, Routing, Rules, WhenFull};
@@ -26,9 +27,10 @@ pub struct Slot {
     pub generation: u64,
 }
 
-/// How the child of a slot is started, which is to be killed if it is frozen for so long.
+/// How the child of a slot is started, which is to be killed if it is frozen for so long, unless it is not wanted any
+/// more before it is ready.
 pub(super) type Recipe<P> =
-    dyn Fn(Slot, Option<Duration>) -> BoxFuture<'static, Result<Child<P>, StartError>> + Send + Sync;
+    dyn Fn(Slot, Option<Duration>, CancellationToken) -> BoxFuture<'static, Result<Child<P>, StartError>> + Send + Sync;
 
 /// Everything that may be set about a pool; `docs/pools.md` has each default with its reason. `.await` it to open the
 /// pool: the children it begins with are ready then.
@@ -59,11 +61,11 @@ impl<P: Protocol> PoolBuilder<P> {
         I: Initialized<P> + Send + 'static,
         F: Fn(Slot) -> ChildSpec<P, I> + Send + Sync + 'static,
     {
-        let recipe = move |slot: Slot, frozen_after| {
+        let recipe = move |slot: Slot, frozen_after, stop: CancellationToken| {
             let mut spec = spec(slot).frozen_after(frozen_after);
             spec.settings.name = format!("{}-{}.{}", spec.settings.name, slot.index, slot.generation);
             let registry = registry.clone();
-            async move { registry.spawn(spec).await }.boxed()
+            async move { registry.spawn_unless(&stop, spec).await }.boxed()
         };
         Self {
             recipe: Arc::new(recipe),
@@ -160,7 +162,7 @@ impl<P: Protocol> PoolBuilder<P> {
     /// By which share of it a limit on calls, age or memory is more or less, for each child anew: so that not all are
     /// due at once. From 0 to 1. Default: 0.1.
     pub fn recycle_jitter(mut self, share: f64) -> Self {
-        self.rules.recycle.jitter = share.clamp(0.0, 1.0);
+        self.rules.recycle.jitter = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
         self
     }
 

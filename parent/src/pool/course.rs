@@ -80,29 +80,33 @@ impl<P: Protocol> Course<P> {
         admitted(inner, wishes, message, Patience::Now)
     }
 
+    /// Takes a place, in the line if need be.
+    #[cfg(feature = "tower")]
+    pub(super) fn queue<M: Message, E>(inner: &Arc<Inner<P>>, message: &M) -> Result<Journey<P>, PoolError<E>> {
+        admitted(inner, &Wishes::default(), message, Patience::Patient)
+    }
+
     /// Waits for a child.
     pub(super) async fn child<E>(&mut self) -> Result<Child<P>, PoolError<E>> {
         let token = self.wishes.token.clone();
-        let delivery = self.delivery();
-        let (call, after) = (self.call, self.start.elapsed());
         let granted = tokio::select! {
             biased;
             granted = self.journey.granted() => granted.cloned(),
-            () = cancelled(token.as_ref()) => return Err(PoolError::Cancelled { call, delivery }),
-            () = until(self.deadline) => return Err(PoolError::Deadline { call, after: self.limit(after), delivery }),
+            () = cancelled(token.as_ref()) => return Err(self.cancelled()),
+            () = until(self.deadline) => return Err(self.overdue()),
         };
         granted.map_err(|refusal| self.refused(refusal))
     }
 
-    /// Looks whether the call may still run: others of its kind may have killed children while it waited.
-    pub(super) fn check<M: Message, E>(&mut self, message: &M) -> Result<(), PoolError<E>> {
-        self.attempts += 1;
-        if self.fingerprint.is_none() && self.inner.read(|state| state.core.watches(M::NAME)) {
-            self.fingerprint = Some(identify(message, &self.wishes));
+    /// Looks whether the call may still run: others of its kind may have killed children while it waited. False if it
+    /// has to wait for a child that it has for itself.
+    pub(super) fn check<M: Message, E>(&mut self, message: &M) -> Result<bool, PoolError<E>> {
+        if self.fingerprint.is_none() && watches::<P, M>(&self.inner) {
+            self.fingerprint = identify(message, &self.wishes);
         }
         match self.fingerprint {
             Some(fingerprint) => self.journey.judge(fingerprint).map_err(|refusal| self.refused(refusal)),
-            None => Ok(()),
+            None => Ok(true),
         }
     }
 
@@ -137,8 +141,10 @@ impl<P: Protocol> Course<P> {
         message: &M,
         given: bool,
     ) -> Result<Again<E>, PoolError<E>> {
-        let (end, overdue) = self.end(&error, message, given);
-        self.begun |= error.delivery() == Some(Delivery::Started);
+        let begun = given || error.delivery() == Some(Delivery::Started);
+        self.attempts += u32::from(begun);
+        let (end, overdue) = self.end(&error, message, begun, given);
+        self.begun |= begun;
         match self.journey.end(end, overdue) {
             Next::Over => Err(self.ended(error)),
             Next::Again { pause, alone } => Ok(Again { pause, alone, error }),
@@ -153,8 +159,8 @@ impl<P: Protocol> Course<P> {
             let token = self.wishes.token.clone();
             tokio::select! {
                 () = sleep(pause) => {}
-                () = cancelled(token.as_ref()) => return Err(self.ended(error)),
-                () = until(self.deadline) => return Err(self.ended(error)),
+                () = cancelled(token.as_ref()) => return Err(self.cancelled()),
+                () = until(self.deadline) => return Err(self.overdue()),
             }
         }
         match self.journey.again(alone) {
@@ -165,19 +171,19 @@ impl<P: Protocol> Course<P> {
     }
 
     /// What an attempt's end means to the pool, and what is to be held against the call if its child has to be killed.
-    fn end<M: Message, E>(&self, error: &CallError<E>, message: &M, given: bool) -> (End, Option<Charge>) {
+    fn end<M: Message, E>(&self, error: &CallError<E>, message: &M, begun: bool, given: bool) -> (End, Option<Charge>) {
         let charge = || self.charge(message);
-        let begun = error.delivery() == Some(Delivery::Started);
         let lost = |blamed: bool| {
             let blame = (begun && blamed).then(charge).flatten();
             End::Lost(Loss { begun, blame, idempotent: M::IDEMPOTENT && !given, attempts: self.attempts })
         };
         match error {
             CallError::Exited { report, .. } => (lost(is_blamed(report)), None),
-            CallError::Disconnected { .. } => (lost(true), None),
+            CallError::Disconnected { .. } => (lost(!self.journey.is_unwanted()), None),
             CallError::Deadline { .. } if begun => (End::GivenUp, charge()),
             CallError::Deadline { .. }
             | CallError::Cancelled { .. }
+            | CallError::BadMessage { .. }
             | CallError::Unsupported { .. }
             | CallError::ShapeMismatch { .. } => (End::GivenUp, None),
             _ => (End::Answered { took: self.journey.elapsed(), suspect: self.fingerprint }, None),
@@ -186,11 +192,9 @@ impl<P: Protocol> Course<P> {
 
     fn charge<M: Message>(&self, message: &M) -> Option<Charge> {
         let kept = self.inner.read(|state| state.core.blames());
-        kept.then(|| Charge {
-            fingerprint: self.fingerprint.unwrap_or_else(|| identify(message, &self.wishes)),
-            message: M::NAME,
-            alone: self.journey.begun_there() <= 1,
-        })
+        let known = || self.fingerprint.or_else(|| identify(message, &self.wishes));
+        let fingerprint = kept.then(known).flatten()?;
+        Some(Charge { fingerprint, message: M::NAME, alone: self.journey.begun_there() <= 1 })
     }
 
     /// The call's end as its last attempt brought it, with the times of the whole, and as far as any attempt had come.
@@ -209,6 +213,15 @@ impl<P: Protocol> Course<P> {
             }
             error => error,
         })
+    }
+
+    fn cancelled<E>(&self) -> PoolError<E> {
+        PoolError::Cancelled { call: self.call, delivery: self.delivery() }
+    }
+
+    fn overdue<E>(&self) -> PoolError<E> {
+        let after = self.limit(self.start.elapsed());
+        PoolError::Deadline { call: self.call, after, delivery: self.delivery() }
     }
 
     fn limit(&self, waited: Duration) -> Duration {
@@ -241,28 +254,36 @@ fn admitted<P: Protocol, M: Message, E>(
     patience: Patience,
 ) -> Result<Journey<P>, PoolError<E>> {
     let call = PoolSite { protocol: P::NAME, message: M::NAME };
-    let fingerprint = inner.read(|state| state.core.watches(M::NAME)).then(|| identify(message, wishes));
-    let alone = fingerprint.map(|fingerprint| judged(inner, fingerprint)).transpose();
+    let fingerprint = watches::<P, M>(inner).then(|| identify(message, wishes)).flatten();
+    let judged = |fingerprint| {
+        inner.with(|state, now| state.core.judge(fingerprint, now).inspect_err(|refusal| state.core.refused(*refusal)))
+    };
+    let alone = fingerprint.map(judged).transpose();
     let Wishes { priority, key, .. } = *wishes;
     let ask = |alone| Ask { priority, key, alone, since: Instant::now(), patience };
     let journey = alone.and_then(|alone| Journey::begin(inner, ask(alone == Some(true))));
     journey.map_err(|refusal| refused(inner, call, fingerprint, Delivery::NotSent, refusal))
 }
 
-fn judged<P: Protocol>(inner: &Inner<P>, fingerprint: Fingerprint) -> Result<bool, Refusal> {
-    inner.with(|state, now| state.core.judge(fingerprint, now).inspect_err(|refusal| state.core.refused(*refusal)))
+/// True if anything is held against calls of this type.
+fn watches<P: Protocol, M: Message>(inner: &Inner<P>) -> bool {
+    inner.read(|state| state.core.watches(M::NAME, Instant::now()))
 }
 
-/// What a call is known by: its type and all its bytes, unless its caller says something else.
-fn identify<M: Message>(message: &M, wishes: &Wishes) -> Fingerprint {
+/// What a call is known by: its type and all its bytes, unless its caller says something else. Calls that take files
+/// along cannot be told apart by their bytes, and one that cannot be encoded kills nobody.
+fn identify<M: Message>(message: &M, wishes: &Wishes) -> Option<Fingerprint> {
     let mut hasher = DefaultHasher::new();
     M::NAME.hash(&mut hasher);
     match wishes.fingerprint {
         Some(said) => said.hash(&mut hasher),
-        // One that cannot be encoded kills nobody.
-        None => Packed::for_init::<CodecOf<M>, M>(message).unwrap_or_default().message().hash(&mut hasher),
+        None => {
+            let packed = Packed::for_init::<CodecOf<M>, M>(message).ok()?;
+            let alone = packed.len() == packed.message().len();
+            alone.then(|| packed.message().hash(&mut hasher))?;
+        }
     }
-    Fingerprint(hasher.finish())
+    Some(Fingerprint(hasher.finish()))
 }
 
 /// In the words of the pool's users.

@@ -57,6 +57,8 @@ pub enum PoolEvent {
         /// Why.
         trouble: Arc<Trouble>,
     },
+    /// Nothing is left of it. The last event.
+    Closed,
     /// This reader was too slow for so many events.
     Missed {
         /// How many.
@@ -73,14 +75,16 @@ pub struct PoolEvents(BoxStream<'static, PoolEvent>);
 
 impl PoolEvents {
     pub(crate) fn new(receiver: Receiver<PoolEvent>) -> Self {
-        let next = |mut receiver: Receiver<PoolEvent>| async move {
+        let next = |receiver: Option<Receiver<PoolEvent>>| async move {
+            let mut receiver = receiver?;
             match receiver.recv().await {
-                Ok(event) => Some((event, receiver)),
-                Err(RecvError::Lagged(count)) => Some((PoolEvent::Missed { count }, receiver)),
+                Ok(PoolEvent::Closed) => Some((PoolEvent::Closed, None)),
+                Ok(event) => Some((event, Some(receiver))),
+                Err(RecvError::Lagged(count)) => Some((PoolEvent::Missed { count }, Some(receiver))),
                 Err(RecvError::Closed) => None,
             }
         };
-        Self(unfold(receiver, next).boxed())
+        Self(unfold(Some(receiver), next).boxed())
     }
 }
 

@@ -12,7 +12,8 @@ use super::builder::PoolBuilder;
 use super::core::{Fingerprint, Quarantined};
 use super::error::PoolError;
 use super::event::PoolEvents;
-use super::inner::{Inner, NotOpened};
+use super::inner::Inner;
+use super::opening::NotOpened;
 use super::replies::PoolReplies;
 use super::submission::{Submission, TrySubmitError};
 use super::tally::PoolStats;
@@ -20,6 +21,7 @@ use super::task::Keeper;
 use crate::child::Child;
 use crate::error::StartError;
 use crate::report::Why;
+use crate::shared::Wish;
 
 /// Many children of one spec, for intense work: each call runs on whichever has room, children that die are replaced,
 /// and calls are tried again where that is safe.
@@ -93,11 +95,13 @@ impl<P: Protocol> Pool<P> {
     pub(super) async fn open(builder: PoolBuilder<P>) -> Result<Self, StartError> {
         let recipe = builder.recipe();
         let PoolBuilder { rules, cancel_grace, frozen_after, drain, .. } = builder;
-        let (weighs, ahead) = (rules.recycle.memory.is_some(), 2 * rules.size.max * rules.credits);
+        let ahead = rules.size.max.saturating_mul(rules.credits).saturating_mul(2);
+        let weighs = rules.recycle.memory.is_some();
         let (inner, opened) = Inner::new(rules, cancel_grace);
         let pool = Self { shared: Arc::new(Handle { inner: Arc::clone(&inner), drain, ahead }) };
         tokio::spawn(Keeper::new(inner, recipe, frozen_after, weighs).run());
-        let opened = opened.await.expect("the pool tells whether it was opened before it is gone, and it is here");
+        // Only the end of the runtime leaves it unsaid.
+        let opened = opened.await.unwrap_or_else(|_| Err(NotOpened::runtime_ended()));
         let Err(why) = opened else { return Ok(pool) };
         pool.inner().until_ended().await;
         match why {
@@ -159,11 +163,12 @@ impl<P: Protocol> Pool<P> {
     ///
     /// # Cancel safety
     /// A dropped `next` loses no outcome. Dropping the stream cancels what it has submitted.
-    pub fn map<M>(
+    pub fn map<M, S>(
         &self,
-        messages: impl Stream<Item = M> + Send,
-    ) -> impl Stream<Item = Result<Reply<M>, PoolError<ErrorOf<M>>>> + Send
+        messages: S,
+    ) -> impl Stream<Item = Result<Reply<M>, PoolError<ErrorOf<M>>>> + Send + use<P, M, S>
     where
+        S: Stream<Item = M> + Send,
         M: Message<Contract: Answered>,
         M::To: Towards<ToChild<P>>,
     {
@@ -172,11 +177,12 @@ impl<P: Protocol> Pool<P> {
     }
 
     /// As [`map`](Self::map), with the outcomes as they come.
-    pub fn map_unordered<M>(
+    pub fn map_unordered<M, S>(
         &self,
-        messages: impl Stream<Item = M> + Send,
-    ) -> impl Stream<Item = Result<Reply<M>, PoolError<ErrorOf<M>>>> + Send
+        messages: S,
+    ) -> impl Stream<Item = Result<Reply<M>, PoolError<ErrorOf<M>>>> + Send + use<P, M, S>
     where
+        S: Stream<Item = M> + Send,
         M: Message<Contract: Answered>,
         M::To: Towards<ToChild<P>>,
     {
@@ -230,15 +236,14 @@ impl<P: Protocol> Pool<P> {
     /// # Cancel safety
     /// Dropping the future does not take it back; it happens at the first poll.
     pub async fn kill(&self) {
-        self.inner().close(Duration::ZERO);
-        self.children().iter().for_each(|child| child.shared().end(Why::Killed));
+        self.inner().abandon(Wish::Kill(Why::Killed));
         self.inner().until_ended().await;
     }
 
     /// Ready when another call would get a child or a place in the queue.
     #[cfg(feature = "tower")]
     pub(super) fn poll_room(&self, cx: &std::task::Context<'_>) -> std::task::Poll<()> {
-        self.inner().with(|state, _| state.poll_room(cx))
+        self.inner().with(|state, now| state.poll_room(cx, now))
     }
 
     pub(super) fn inner(&self) -> &Arc<Inner<P>> {

@@ -1,6 +1,5 @@
 //! What a pool's handles, its calls and its task share: the pure core under one short lock, and whoever waits for it.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -8,19 +7,21 @@ use std::task::Waker;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use kinfolk_link::{lock, panic_text};
+use kinfolk_link::lock;
 use kinfolk_protocol::Protocol;
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 
 use super::core::{Charge, Core, Cure, Due, End, Fingerprint, Next, Order, Quarantined, Stage, Ticket, Word, WorkerId};
 use super::error::Trouble;
 use super::event::{PoolEvent, PoolEvents};
+use super::opening::{NotOpened, Opening};
 use super::refusal::Refusal;
 use super::rules::Rules;
 use super::tally::{Cause, PoolStats};
 use crate::child::Child;
-use crate::error::StartError;
+use crate::error::{StartError, Step};
 use crate::report::{EndedBy, ExitReport, Why};
+use crate::shared::Wish;
 
 /// Events a reader may be late.
 const EVENTS: usize = 256;
@@ -47,7 +48,7 @@ pub(super) struct State<P: Protocol> {
     /// Calls are refused for want of children.
     unavailable: bool,
     /// Whoever opens the pool, until its first children are ready.
-    opening: Option<Opening>,
+    pub(super) opening: Option<Opening>,
     /// Whoever is to be told when there is room.
     room: Vec<Waker>,
     /// When the task looks again by itself.
@@ -61,28 +62,6 @@ pub(super) struct Grant<P: Protocol> {
     pub(super) worker: WorkerId,
     pub(super) child: Child<P>,
     pub(super) since: Instant,
-}
-
-/// A pool that waits for its first children.
-struct Opening {
-    wanted: usize,
-    result: oneshot::Sender<Result<(), NotOpened>>,
-}
-
-/// Why a pool was not opened.
-pub(super) enum NotOpened {
-    Start(StartError),
-    /// The function that makes specs did.
-    Panicked(Box<dyn Any + Send>),
-}
-
-impl From<NotOpened> for Trouble {
-    fn from(why: NotOpened) -> Self {
-        match why {
-            NotOpened::Start(error) => Self::Start(error),
-            NotOpened::Panicked(panic) => Self::Spec(panic_text(&*panic)),
-        }
-    }
 }
 
 impl<P: Protocol> Inner<P> {
@@ -182,27 +161,30 @@ impl<P: Protocol> Inner<P> {
 
     /// A process has ended.
     pub(super) fn ended(&self, worker: WorkerId, report: &Arc<ExitReport>) {
-        let cause = self.with(|state, now| {
-            // Whoever it was killed for is not owed any more.
-            let owed = state.owed(worker);
-            state.children.remove(&worker);
+        let cause = cause(report);
+        let (unasked, quarantined) = self.with(|state, now| {
+            // Whoever it was killed for is not owed any more, and is not among those that had begun.
+            let others = state.children.remove(&worker).map_or(0, |child| child.owed() + child.begun_at_end());
             let charges = state.overdue.remove(&worker).unwrap_or_default();
-            let alone = owed == 0 && charges.len() == 1;
-            let cause = cause(report);
-            if cause == Cause::Overrun {
-                charges.into_iter().for_each(|charge| state.core.accuse(&Charge { alone, ..charge }, now));
-            }
+            let alone = others == 0 && charges.len() == 1;
+            let at_work = others > 0 || cause == Cause::Overrun;
+            let blamed = charges.into_iter().filter(|_| cause == Cause::Overrun);
+            let quarantined: Vec<_> =
+                blamed.filter_map(|charge| state.core.accuse(&Charge { alone, ..charge }, now)).collect();
             // Before it is known that there may be none left.
             let known = state.trouble.replace(Arc::new(Trouble::Ended(Arc::clone(report))));
-            if state.core.ended(worker, now) {
+            let unasked = state.core.ended(worker, at_work, now);
+            if unasked {
                 state.core.tally.replaced(cause);
-                Some(cause)
+                state.not_opened(report);
             } else {
                 state.trouble = known;
-                None
             }
+            (unasked, quarantined)
         });
+        let cause = unasked.then_some(cause);
         self.tell(PoolEvent::Ended { report: Arc::clone(report), cause });
+        quarantined.into_iter().for_each(|entry| self.tell(PoolEvent::Quarantined(entry)));
     }
 
     /// A handler has ended whose call was given up before.
@@ -239,6 +221,15 @@ impl<P: Protocol> Inner<P> {
             let curfew = now.checked_add(limit);
             state.curfew = state.curfew.into_iter().chain(curfew).min();
             state.core.close(now);
+        });
+        self.work.notify_one();
+    }
+
+    /// Waits for nothing any more; children are wished what is said.
+    pub(super) fn abandon(&self, wish: Wish) {
+        self.with(|state, _| {
+            state.core.abandon();
+            state.children.values().for_each(|child| child.shared().wish(wish));
         });
         self.work.notify_one();
     }
@@ -313,18 +304,18 @@ impl<P: Protocol> State<P> {
             // It listens until it has taken its leave under this very lock.
             let _ = waiter.send(word);
         }
-        if !self.room.is_empty() && self.core.has_room() {
+        if !self.room.is_empty() && self.core.has_room(now) {
             self.room.drain(..).for_each(Waker::wake);
         }
-        let news = !self.unavailable && self.core.is_unavailable();
+        let news = !self.unavailable && self.core.is_unavailable(now);
         self.unavailable |= news;
         self.trouble.clone().filter(|_| news)
     }
 
     /// Ready when another call would get a child or a place in the queue.
     #[cfg(feature = "tower")]
-    pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<()> {
-        if self.core.has_room() {
+    pub(super) fn poll_room(&mut self, cx: &Context<'_>, now: Instant) -> Poll<()> {
+        if self.core.has_room(now) {
             return Poll::Ready(());
         }
         if !self.room.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -342,7 +333,7 @@ impl<P: Protocol> State<P> {
     /// True if the task has to look before it would by itself.
     fn has_work(&self, now: Instant) -> bool {
         let earlier = |deadline| self.armed.is_none_or(|armed| deadline < armed);
-        self.core.has_orders() || self.core.next_deadline(now).is_some_and(earlier)
+        self.core.has_orders() || self.core.is_done() || self.core.next_deadline(now).is_some_and(earlier)
     }
 
     /// Tells whoever opens the pool that there are as many as it begins with.
@@ -353,7 +344,16 @@ impl<P: Protocol> State<P> {
         }
     }
 
-    fn owed(&self, worker: WorkerId) -> usize {
+    /// A child has ended before there were enough.
+    fn not_opened(&mut self, report: &Arc<ExitReport>) {
+        if let Some(opening) = self.opening.take() {
+            let (child, report) = (report.child.clone(), Arc::clone(report));
+            let _ = opening.result.send(Err(NotOpened::Start(StartError::Exited { child, step: Step::Init, report })));
+            self.core.abandon();
+        }
+    }
+
+    pub(super) fn owed(&self, worker: WorkerId) -> usize {
         self.children.get(&worker).map_or(0, Child::owed)
     }
 }

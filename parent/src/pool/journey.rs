@@ -78,21 +78,42 @@ impl<P: Protocol> Journey<P> {
         next
     }
 
-    /// Whether a call of this kind may run on: it was let in before it was known what it is.
-    pub(crate) fn judge(&mut self, fingerprint: Fingerprint) -> Result<(), Refusal> {
+    /// True if somebody here wants the child to end, or its link.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        matches!(&self.stage, Stage::Granted(grant) if grant.child.shared().is_unwanted())
+    }
+
+    /// Whether a call of this kind may run: it was let in before it was known what it is. False if it has to wait for a
+    /// child that it has for itself.
+    pub(crate) fn judge(&mut self, fingerprint: Fingerprint) -> Result<bool, Refusal> {
         let judged = self
             .inner
             .with(|state, now| state.core.judge(fingerprint, now).inspect_err(|refusal| state.core.refused(*refusal)));
-        if let Err(refusal) = judged {
-            self.end(End::GivenUp, None);
-            return Err(refusal);
+        match judged {
+            Ok(suspect) if suspect && !self.ask.alone => {
+                self.give_back();
+                self.again(true).map(|()| false)
+            }
+            Ok(_) => Ok(true),
+            Err(refusal) => {
+                self.end(End::GivenUp, None);
+                Err(refusal)
+            }
         }
-        Ok(())
+    }
+
+    /// Gives the child back without having run there.
+    fn give_back(&mut self) {
+        if let Stage::Granted(Grant { worker, .. }) = self.stage {
+            self.stage = Stage::Resting;
+            self.inner.with(|state, now| state.core.give_back(worker, state.owed(worker), now));
+        }
     }
 
     /// Takes a place for the next attempt, before all others.
     pub(crate) fn again(&mut self, alone: bool) -> Result<(), Refusal> {
-        self.ask.alone = alone;
+        // Once a suspect, always a suspect: it may not even have begun.
+        self.ask.alone |= alone;
         let (ask, ticket) = (&self.ask, self.ticket);
         let stage = self.inner.with(|state, now| {
             let worker = state.core.again(ticket, ask, now)?;

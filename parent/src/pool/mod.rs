@@ -21,6 +21,8 @@ mod journey;
 
 mod inner;
 
+mod opening;
+
 mod event;
 
 mod error;

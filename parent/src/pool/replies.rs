@@ -168,7 +168,10 @@ impl<P: Protocol, M: Message<Contract: Streamed>> Run<P, M> {
         let Some(replies) = &mut self.replies else {
             let child = self.course.child().await?;
             let message = self.message.take().expect("it is there while no child is asked");
-            self.course.check(&message)?;
+            if !self.course.check(&message)? {
+                self.message = Some(message);
+                return Ok(Step::On);
+            }
             self.replies = Some(asked(&self.course, &child, message));
             return Ok(Step::On);
         };

@@ -143,6 +143,6 @@ impl Default for Rules {
 impl Rules {
     /// How many calls may wait.
     pub(crate) fn bound(&self) -> usize {
-        self.queue.unwrap_or_else(|| 4 * self.size.max * self.credits)
+        self.queue.unwrap_or_else(|| self.size.max.saturating_mul(self.credits).saturating_mul(4))
     }
 }

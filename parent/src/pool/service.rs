@@ -3,15 +3,16 @@
 use std::task::{Context, Poll};
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
 use kinfolk_protocol::{Answered, ErrorOf, Message, Protocol, Reply, ToChild, Towards};
 use tower_service::Service;
 
 use super::error::PoolError;
 use super::handle::Pool;
 
-/// Submits each request; ready while a child or the queue has room. Of several that are told so at once some may wait
-/// in line all the same, or be refused, as [`WhenFull`](super::WhenFull) says.
+/// Submits each request; ready while a child or the queue has room. A request takes its place when it is called, not
+/// when it is polled. Of several callers that are told at once that there is room some may stand in line all the same,
+/// or be refused, as [`WhenFull`](super::WhenFull) says; so is whoever calls without asking.
 impl<P, M> Service<M> for Pool<P>
 where
     P: Protocol,
@@ -27,6 +28,10 @@ where
     }
 
     fn call(&mut self, message: M) -> Self::Future {
-        self.submit(message).into_future().boxed()
+        // The place is taken here, so that whoever asks next whether there is room sees it.
+        match self.submit(message).queued() {
+            Ok(submission) => submission.into_future(),
+            Err(error) => ready(Err(error)).boxed(),
+        }
     }
 }

@@ -69,6 +69,13 @@ where
         Self { inner, message, wishes: Wishes::default(), progress: None, journey: None }
     }
 
+    /// With a place that was taken before.
+    #[cfg(feature = "tower")]
+    pub(super) fn queued(mut self) -> Result<Self, PoolError<ErrorOf<M>>> {
+        self.journey = Some(Course::queue(&self.inner, &self.message)?);
+        Ok(self)
+    }
+
     /// Takes a child, or a place in the queue, now: what [`Pool::try_submit`](super::Pool::try_submit) does, for calls
     /// with wishes. Priority and key cannot be changed after it.
     ///
@@ -151,7 +158,9 @@ where
             let mut course = Course::begin(&inner, wishes, &message, journey)?;
             loop {
                 let child = course.child().await?;
-                course.check(&message)?;
+                if !course.check(&message)? {
+                    continue;
+                }
                 let mut request = request(&course, &child, message);
                 if let Some(progress) = &mut progress {
                     request = request.on_progress(progress);

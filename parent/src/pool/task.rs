@@ -9,10 +9,13 @@ use futures::FutureExt;
 use kinfolk_protocol::Protocol;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::builder::{Recipe, Slot};
 use super::core::{Cure, Order, WorkerId};
-use super::inner::{Inner, NotOpened};
+use super::event::PoolEvent;
+use super::inner::Inner;
+use super::opening::NotOpened;
 use crate::child::Child;
 use crate::error::StartError;
 use crate::report::ExitReport;
@@ -25,6 +28,8 @@ pub(super) struct Keeper<P: Protocol> {
     inner: Arc<Inner<P>>,
     recipe: Arc<Recipe<P>>,
     frozen_after: Option<Duration>,
+    /// Nobody waits for those that are being started any more.
+    stop: CancellationToken,
     starts: JoinSet<Started<P>>,
     lives: JoinSet<(WorkerId, Arc<ExitReport>)>,
     weighs: bool,
@@ -44,7 +49,15 @@ impl<P: Protocol> Keeper<P> {
         frozen_after: Option<Duration>,
         weighs: bool,
     ) -> Self {
-        Self { inner, recipe, frozen_after, starts: JoinSet::new(), lives: JoinSet::new(), weighs }
+        Self {
+            inner,
+            recipe,
+            frozen_after,
+            stop: CancellationToken::new(),
+            starts: JoinSet::new(),
+            lives: JoinSet::new(),
+            weighs,
+        }
     }
 
     /// Until the pool is closed and its last process has ended.
@@ -89,9 +102,9 @@ impl<P: Protocol> Keeper<P> {
     }
 
     fn start(&mut self, worker: WorkerId, slot: Slot) {
-        let (recipe, frozen_after) = (Arc::clone(&self.recipe), self.frozen_after);
+        let (recipe, frozen_after, stop) = (Arc::clone(&self.recipe), self.frozen_after, self.stop.clone());
         // The spec is made by the program's own code.
-        let start = AssertUnwindSafe(async move { recipe(slot, frozen_after).await }).catch_unwind();
+        let start = AssertUnwindSafe(async move { recipe(slot, frozen_after, stop).await }).catch_unwind();
         self.starts.spawn(async move { Started { worker, slot, result: start.await } });
     }
 
@@ -108,12 +121,11 @@ impl<P: Protocol> Keeper<P> {
                 self.lives.spawn(async move { (worker, shared.until_ended().await) });
                 self.inner.ready(worker, slot.index, slot.generation, child);
             }
-            Ok(Err(StartError::ShuttingDown { .. })) => {
-                self.inner.close(Duration::ZERO);
-                self.inner.with(|state, now| state.core.start_failed(worker, Cure::Retry, now));
-            }
             Ok(Err(error)) => {
                 let cure = cure(&error);
+                if matches!(error, StartError::ShuttingDown { .. }) {
+                    self.inner.close(Duration::ZERO);
+                }
                 self.inner.not_ready(worker, NotOpened::Start(error), cure);
             }
             Err(panic) => self.inner.not_ready(worker, NotOpened::Panicked(panic), Cure::None),
@@ -122,12 +134,9 @@ impl<P: Protocol> Keeper<P> {
 
     /// Nothing is waited for any more: calls that wait are refused, children leave with their own graces.
     fn enforce_curfew(&mut self) {
-        self.inner.with(|state, now| {
-            if state.curfew.take_if(|curfew| *curfew <= now).is_some() {
-                state.core.abandon();
-                state.children.values().for_each(|child| child.shared().wish(Wish::Shutdown));
-            }
-        });
+        if self.inner.with(|state, now| state.curfew.take_if(|curfew| *curfew <= now)).is_some() {
+            self.inner.abandon(Wish::Shutdown);
+        }
     }
 
     fn weigh(&self) {
@@ -142,7 +151,7 @@ impl<P: Protocol> Keeper<P> {
     fn is_over(&mut self) -> bool {
         let done = self.inner.read(|state| state.core.is_done());
         if done {
-            self.starts.abort_all();
+            self.stop.cancel();
         }
         done && self.lives.is_empty() && self.starts.is_empty()
     }
@@ -151,11 +160,12 @@ impl<P: Protocol> Keeper<P> {
 impl<P: Protocol> Drop for Keeper<P> {
     /// Also if the runtime is shut down: nobody must wait for a child that nobody starts.
     fn drop(&mut self) {
-        self.inner.with(|state, now| {
-            state.core.close(now);
+        self.inner.with(|state, _| {
             state.core.abandon();
+            state.opening = None;
         });
         self.inner.ended.send_replace(true);
+        self.inner.tell(PoolEvent::Closed);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use crate::pool::rules::Quarantine;
@@ -9,6 +11,15 @@ use crate::pool::rules::Quarantine;
 /// What a call is known by, if it is made again: a hash of its type and its content, or of what its caller says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint(pub(crate) u64);
+
+/// What it is displayed as.
+impl FromStr for Fingerprint {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,13 +54,15 @@ pub struct Quarantined {
 
 /// At most so many are remembered: the oldest is forgotten.
 const REMEMBERED: usize = 1_024;
+/// Who has come to its end so often since its last kill is not what killed.
+const ACQUITTED: u32 = 3;
 
 #[derive(Debug)]
 pub(crate) struct Blame {
     rule: Option<Quarantine>,
     records: HashMap<Fingerprint, Record>,
-    /// How many records there are of a type.
-    types: HashMap<&'static str, usize>,
+    /// How many records there are of a type, and until when any of them counts.
+    types: HashMap<&'static str, (usize, Instant)>,
 }
 
 #[derive(Debug)]
@@ -57,6 +70,8 @@ struct Record {
     message: &'static str,
     /// Children that died with this call and no other.
     kills: u32,
+    /// How often it has come to its end since.
+    ends: u32,
     last: Instant,
 }
 
@@ -71,8 +86,8 @@ impl Blame {
     }
 
     /// True if there is anything against calls of this type.
-    pub(crate) fn watches(&self, message: &'static str) -> bool {
-        self.types.contains_key(message)
+    pub(crate) fn watches(&self, message: &'static str, now: Instant) -> bool {
+        self.types.get(message).is_some_and(|(_, until)| now < *until)
     }
 
     pub(crate) fn standing(&self, fingerprint: Fingerprint, now: Instant) -> Standing {
@@ -95,18 +110,25 @@ impl Blame {
     ) -> Standing {
         let Some(rule) = self.rule else { return Standing::Clear };
         self.forget(rule.ttl, now);
+        let of_type = self.types.entry(message).or_insert((0, now));
+        of_type.1 = now.checked_add(rule.ttl).unwrap_or(of_type.1).max(of_type.1);
         let record = self.records.entry(fingerprint).or_insert_with(|| {
-            *self.types.entry(message).or_default() += 1;
-            Record { message, kills: 0, last: now }
+            of_type.0 += 1;
+            Record { message, kills: 0, ends: 0, last: now }
         });
-        record.kills += u32::from(alone);
-        record.last = now;
+        if now.saturating_duration_since(record.last) >= rule.ttl {
+            record.kills = 0;
+        }
+        record.kills = record.kills.saturating_add(u32::from(alone));
+        (record.ends, record.last) = (0, now);
         self.standing(fingerprint, now)
     }
 
-    /// It came to its end: what is not sure is held against it no longer.
+    /// It came to its end: what is not sure is held against it no longer, and what is not for ever.
     pub(crate) fn acquit(&mut self, fingerprint: Fingerprint) {
-        if self.records.get(&fingerprint).is_some_and(|record| record.kills == 0) {
+        let Some(record) = self.records.get_mut(&fingerprint) else { return };
+        record.ends += 1;
+        if record.kills == 0 || record.ends >= ACQUITTED {
             self.remove(fingerprint);
         }
     }
@@ -146,7 +168,7 @@ impl Blame {
 
     fn remove(&mut self, fingerprint: Fingerprint) -> bool {
         let Some(record) = self.records.remove(&fingerprint) else { return false };
-        if let Some(count) = self.types.get_mut(record.message) {
+        if let Some((count, _)) = self.types.get_mut(record.message) {
             *count -= 1;
             if *count == 0 {
                 self.types.remove(record.message);
@@ -173,7 +195,8 @@ mod tests {
         assert_eq!(blame.accuse(poison, "Render", true, now), Standing::Quarantined { kills: 2, left: TTL });
         assert_eq!(blame.quarantined(now).len(), 1);
         assert_eq!(blame.standing(poison, now + TTL), Standing::Clear);
-        assert!(blame.watches("Render") && blame.release(poison) && !blame.watches("Render"));
+        assert!(blame.watches("Render", now) && !blame.watches("Render", now + TTL), "no longer than anything counts");
+        assert!(blame.release(poison) && !blame.watches("Render", now));
         assert_eq!(blame.standing(poison, now), Standing::Clear);
     }
 
@@ -188,11 +211,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sure_is_not_forgotten_by_coming_to_its_end_once() {
-        let (mut blame, now, poison) = (blame(), Instant::now(), Fingerprint(9));
-        blame.accuse(poison, "Render", true, now);
-        blame.acquit(poison);
-        assert_eq!(blame.standing(poison, now), Standing::Suspect);
+    fn what_is_sure_is_not_forgotten_by_coming_to_its_end_once_and_not_kept_for_ever() {
+        let (mut blame, now, unlucky) = (blame(), Instant::now(), Fingerprint(9));
+        blame.accuse(unlucky, "Render", true, now);
+        blame.acquit(unlucky);
+        assert_eq!(blame.standing(unlucky, now), Standing::Suspect);
+        (1..ACQUITTED).for_each(|_| blame.acquit(unlucky));
+        assert_eq!(blame.standing(unlucky, now), Standing::Clear);
+    }
+
+    #[test]
+    fn a_kill_long_ago_and_one_today_are_no_two_kills() {
+        let (mut blame, now, unlucky) = (blame(), Instant::now(), Fingerprint(9));
+        blame.accuse(unlucky, "Render", true, now);
+        assert_eq!(blame.accuse(unlucky, "Render", true, now + TTL), Standing::Suspect);
     }
 
     #[test]
@@ -213,6 +245,6 @@ mod tests {
         for _ in 0..5 {
             assert_eq!(blame.accuse(Fingerprint(1), "Render", true, Instant::now()), Standing::Clear);
         }
-        assert!(!blame.watches("Render"));
+        assert!(!blame.watches("Render", Instant::now()));
     }
 }

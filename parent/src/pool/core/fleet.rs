@@ -54,9 +54,10 @@ impl Fleet {
         self.workers.values().filter(|worker| worker.stage == stage).count()
     }
 
-    /// True if one child after the other has failed, and none is left.
-    pub(crate) fn is_unavailable(&self) -> bool {
-        self.health.is_bad() && self.count(Stage::Serving) + self.count(Stage::Spare) == 0
+    /// True if one child after the other has failed, none is left, and none may be started now or is wanted already.
+    pub(crate) fn is_unavailable(&self, now: Instant) -> bool {
+        let none = || self.count(Stage::Serving) + self.count(Stage::Spare) == 0;
+        self.health.is_bad() && none() && (self.desired > 0 || !self.health.may_start(now))
     }
 
     /// True if somebody who serves has room.
@@ -84,25 +85,25 @@ impl Fleet {
     }
 
     pub(crate) fn start_failed(&mut self, id: WorkerId, cure: Cure, now: Instant, rng: &mut Rng) {
-        self.workers.remove(&id);
-        self.health.start_failed(cure, now, rng);
+        let started = self.workers.remove(&id).map_or(now, |worker| worker.started);
+        self.health.start_failed(started, cure, now, rng);
     }
 
     /// A call came to its end there.
     pub(crate) fn served(&mut self, id: WorkerId, took: Duration) {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.served(took);
-            self.health.answered();
+            self.health.answered(worker.started);
         }
     }
 
-    /// Its process has ended. True if nobody had let it go.
-    pub(crate) fn ended(&mut self, id: WorkerId, now: Instant, rng: &mut Rng) -> bool {
+    /// Its process has ended, with calls at work or not. True if nobody had let it go.
+    pub(crate) fn ended(&mut self, id: WorkerId, at_work: bool, now: Instant, rng: &mut Rng) -> bool {
         let Some(worker) = self.workers.remove(&id) else { return false };
         self.orphan(id);
         let unasked = worker.stage != Stage::Gone;
         if unasked {
-            self.health.died(worker.life(now), now, rng);
+            self.health.died(worker.life(at_work, now), now, rng);
         }
         unasked
     }
@@ -168,7 +169,7 @@ impl Fleet {
         }
         self.grow(oldest, now);
         self.shrink(now);
-        self.promote();
+        self.promote(now);
         self.recycle(now, rng);
         let live = |worker: &&Worker| {
             matches!(worker.stage, Stage::Starting | Stage::Serving | Stage::Spare) && worker.successor_of.is_none()
@@ -190,7 +191,7 @@ impl Fleet {
         if self.closing {
             return None;
         }
-        let growth = oldest.filter(|_| self.may_grow()).map(|oldest| self.growth_due(oldest));
+        let growth = oldest.filter(|_| self.may_grow(now)).and_then(|oldest| self.growth_due(oldest));
         let pause = self.health.not_before(now);
         let ages = self.workers.values().filter(|worker| worker.stage == Stage::Serving && worker.due.is_none());
         let ages = ages.filter_map(|worker| worker.since.checked_add(worker.term.age?));
@@ -199,25 +200,28 @@ impl Fleet {
     }
 
     fn wanted(&self) -> usize {
-        self.desired + if self.desired == 0 { 0 } else { self.rules.spares }
+        if self.desired == 0 { 0 } else { self.desired.saturating_add(self.rules.spares) }
     }
 
-    fn may_grow(&self) -> bool {
+    fn may_grow(&self, now: Instant) -> bool {
         let starting = self.count(Stage::Starting);
-        self.desired < self.rules.size.max && !self.has_room() && starting <= self.count(Stage::Serving)
+        let room = self.desired < self.rules.size.max && starting <= self.count(Stage::Serving);
+        room && !self.has_room() && self.health.may_start(now)
     }
 
-    fn growth_due(&self, oldest: Instant) -> Instant {
+    /// When the next is due, if ever.
+    fn growth_due(&self, oldest: Instant) -> Option<Instant> {
         if self.desired == 0 {
-            return oldest;
+            return Some(oldest);
         }
         let since = self.grown.map_or(oldest, |grown| grown.max(oldest));
-        since + self.rules.grow_after
+        since.checked_add(self.rules.grow_after)
     }
 
     /// One more, if somebody has waited too long for those there are: then again after as long.
     fn grow(&mut self, oldest: Option<Instant>, now: Instant) {
-        if oldest.is_some_and(|oldest| self.may_grow() && self.growth_due(oldest) <= now) {
+        let due = oldest.filter(|_| self.may_grow(now)).and_then(|oldest| self.growth_due(oldest));
+        if due.is_some_and(|due| due <= now) {
             self.desired += 1;
             self.grown = Some(now);
         }
@@ -240,23 +244,26 @@ impl Fleet {
         }
     }
 
-    fn promote(&mut self) {
+    fn promote(&mut self, now: Instant) {
         while self.count(Stage::Serving) < self.desired {
             let Some(spare) = self.of(Stage::Spare).next() else { return };
             if let Some(worker) = self.workers.get_mut(&spare) {
-                worker.stage = Stage::Serving;
+                (worker.stage, worker.idle_since) = (Stage::Serving, now);
             }
         }
     }
 
-    /// Starts the successor of one that is due; one at a time, so that a pool is never much larger than it should be.
+    /// Starts the successor of one that is due: one at a time, and none while the one before still finishes its calls,
+    /// so that a pool is never much larger than it should be.
     fn recycle(&mut self, now: Instant, rng: &mut Rng) {
         for worker in self.workers.values_mut().filter(|worker| worker.stage == Stage::Serving) {
             if worker.term.age.is_some_and(|age| now.saturating_duration_since(worker.since) >= age) {
                 worker.due.get_or_insert(Due::Age);
             }
         }
-        let due = self.workers.iter().find(|(_, worker)| worker.stage == Stage::Serving && worker.due.is_some());
+        let retires = |slot| self.workers.values().any(|other| other.slot == slot && other.stage == Stage::Retiring);
+        let is_due = |worker: &Worker| worker.stage == Stage::Serving && worker.due.is_some() && !retires(worker.slot);
+        let due = self.workers.iter().find(|(_, worker)| is_due(worker));
         let under_way = self.workers.values().any(|worker| worker.successor_of.is_some());
         if let Some(id) = due.map(|(id, _)| *id).filter(|_| !under_way && self.health.may_start(now)) {
             self.start(Some(id), now, rng);

@@ -1,6 +1,7 @@
 //! What a pool decides, as a state machine: which call runs where and when, which is tried again, which child is
 //! started, replaced or let go. Time is an argument, and what is to be done is returned.
 
+mod admission;
 mod blame;
 mod fleet;
 mod health;
@@ -29,7 +30,7 @@ pub(crate) use self::terms::{Ask, Charge, End, Loss, Next, Patience, Word};
 use self::worker::{Company, Worker};
 pub(crate) use self::worker::{Due, Stage, WorkerId};
 use crate::pool::refusal::Refusal;
-use crate::pool::rules::{Rules, WhenFull};
+use crate::pool::rules::Rules;
 use crate::pool::tally::Tally;
 
 #[derive(Debug)]
@@ -71,15 +72,18 @@ impl Core {
 
     /// A new call: its ticket, and who has room for it, if anybody has.
     pub(crate) fn enter(&mut self, ask: &Ask, now: Instant) -> Result<(Ticket, Option<WorkerId>), Refusal> {
-        if let Some(refusal) = self.refusal(ask, now) {
+        let ticket = Ticket(self.last + 1);
+        let call = Waiting::new(ticket, ask, now);
+        let chosen = self.router.choose(&call, &self.fleet.workers);
+        if let Some(refusal) = self.refusal(ask, chosen, now) {
             self.tally.refused(refusal);
             return Err(refusal);
         }
         self.last += 1;
         self.open += 1;
         self.tally.submitted += 1;
-        let ticket = Ticket(self.last);
-        Ok((ticket, self.place(ticket, ask, now, Queue::push)))
+        self.place(call, chosen, now, Queue::push);
+        Ok((ticket, chosen))
     }
 
     /// A call that was here before, for its next attempt: nobody goes before it.
@@ -87,10 +91,19 @@ impl Core {
         if self.abandoned {
             return Err(Refusal::ShuttingDown);
         }
-        if self.fleet.is_unavailable() {
+        if self.is_unavailable(now) {
             return Err(Refusal::Unavailable);
         }
-        Ok(self.place(ticket, ask, now, Queue::push_front))
+        let call = Waiting::new(ticket, ask, now);
+        let chosen = self.router.choose(&call, &self.fleet.workers);
+        self.place(call, chosen, now, Queue::push_front);
+        Ok(chosen)
+    }
+
+    /// A call gives its child back without having run there: it is to run alone.
+    pub(crate) fn give_back(&mut self, worker: WorkerId, owed: usize, now: Instant) {
+        self.fleet.end(worker, owed, now);
+        self.tick(now);
     }
 
     /// A call is over that was never run, or between two attempts.
@@ -124,9 +137,13 @@ impl Core {
         next
     }
 
-    /// A child died, or is about to, of a call that nobody waits for any more.
-    pub(crate) fn accuse(&mut self, charge: &Charge, now: Instant) {
-        self.blame.accuse(charge.fingerprint, charge.message, charge.alone, now);
+    /// A child died of a call that nobody waits for any more. What is new about it, if it is in quarantine now.
+    pub(crate) fn accuse(&mut self, charge: &Charge, now: Instant) -> Option<Quarantined> {
+        let Charge { fingerprint, message, alone } = *charge;
+        match self.blame.accuse(fingerprint, message, alone, now) {
+            Standing::Quarantined { kills, left } => Some(Quarantined { fingerprint, message, kills, left }),
+            _ => None,
+        }
     }
 
     /// So many handlers may be at work there for nobody.
@@ -148,9 +165,9 @@ impl Core {
         self.tick(now);
     }
 
-    /// A process has ended. True if nobody had let it go.
-    pub(crate) fn ended(&mut self, worker: WorkerId, now: Instant) -> bool {
-        let unasked = self.fleet.ended(worker, now, &mut self.rng);
+    /// A process has ended, with calls at work or not. True if nobody had let it go.
+    pub(crate) fn ended(&mut self, worker: WorkerId, at_work: bool, now: Instant) -> bool {
+        let unasked = self.fleet.ended(worker, at_work, now, &mut self.rng);
         self.tick(now);
         unasked
     }
@@ -167,10 +184,12 @@ impl Core {
         self.tick(now);
     }
 
-    /// Waits for nothing any more: what waits for a child is refused, also between two attempts.
+    /// Waits for nothing any more: what waits for a child is refused, also between two attempts, and no child is
+    /// replaced. Calls that have a child may be polled late, or never.
     pub(crate) fn abandon(&mut self) {
-        self.abandoned = true;
+        (self.closing, self.abandoned) = (true, true);
         self.refuse_all(Refusal::ShuttingDown);
+        self.fleet.close();
     }
 
     fn refuse_all(&mut self, refusal: Refusal) {
@@ -184,12 +203,10 @@ impl Core {
     /// Does what the time asks for, whatever happened.
     pub(crate) fn tick(&mut self, now: Instant) {
         self.fleet.reconcile(self.queue.oldest(), now, &mut self.rng);
-        if self.queue.waiting() > 0 {
-            if self.fleet.is_unavailable() {
-                self.refuse_all(Refusal::Unavailable);
-            }
-            self.feed(now);
+        if self.is_unavailable(now) {
+            self.refuse_all(Refusal::Unavailable);
         }
+        self.feed(now);
         if self.closing && self.open == 0 {
             self.fleet.close();
         }
@@ -214,14 +231,14 @@ impl Core {
         !self.fleet.orders.is_empty()
     }
 
-    /// True if one child after the other has failed, and none is left.
-    pub(crate) fn is_unavailable(&self) -> bool {
-        self.fleet.is_unavailable()
+    /// True if calls are refused for want of children.
+    pub(crate) fn is_unavailable(&self, now: Instant) -> bool {
+        self.fleet.is_unavailable(now)
     }
 
-    /// True if it is closed and no call is open.
+    /// True if it is closed and no call is waited for.
     pub(crate) fn is_done(&self) -> bool {
-        self.closing && self.open == 0
+        self.closing && (self.open == 0 || self.abandoned)
     }
 
     /// How many calls wait for a child.
@@ -239,16 +256,16 @@ impl Core {
     }
 
     /// True if another call would not have to stand in the line: it would run, have a place in the queue, or be refused.
-    pub(crate) fn has_room(&self) -> bool {
-        self.closing || self.is_unavailable() || self.fleet.has_room() || !self.queue.is_full()
+    pub(crate) fn has_room(&self, now: Instant) -> bool {
+        self.closing || self.is_unavailable(now) || self.fleet.has_room() || !self.queue.is_full()
     }
 
     pub(crate) fn blames(&self) -> bool {
         self.blame.is_kept()
     }
 
-    pub(crate) fn watches(&self, message: &'static str) -> bool {
-        self.blame.watches(message)
+    pub(crate) fn watches(&self, message: &'static str, now: Instant) -> bool {
+        self.blame.watches(message, now)
     }
 
     /// Whether a call may run, and if so, whether alone.
@@ -273,51 +290,14 @@ impl Core {
         self.tally.refused(refusal);
     }
 
-    fn refusal(&self, ask: &Ask, now: Instant) -> Option<Refusal> {
-        if self.closing {
-            return Some(Refusal::ShuttingDown);
-        }
-        if self.fleet.is_unavailable() {
-            return Some(Refusal::Unavailable);
-        }
-        let waits = !self.fleet.has_room();
-        let too_many = match self.rules.when_full {
-            _ if !waits => false,
-            _ if ask.patience == Patience::Now => self.queue.is_full(),
-            WhenFull::Wait => false,
-            WhenFull::Refuse => self.queue.is_full(),
-            WhenFull::ShedAfter(limit) => self.queue.is_full() || self.is_stale(ask, limit, now),
-        };
-        too_many.then(|| Refusal::Overloaded { waiting: self.queue.waiting() })
-    }
-
-    /// True if the queue does not get shorter, and this call is of the lowest class in it.
-    fn is_stale(&self, ask: &Ask, limit: Duration, now: Instant) -> bool {
-        let waited = self.queue.oldest().map(|oldest| now.saturating_duration_since(oldest));
-        waited.is_some_and(|waited| waited > limit) && self.queue.lowest().is_none_or(|lowest| ask.priority <= lowest)
-    }
-
-    fn place(
-        &mut self,
-        ticket: Ticket,
-        ask: &Ask,
-        now: Instant,
-        push: impl Fn(&mut Queue, Waiting),
-    ) -> Option<WorkerId> {
-        let Ask { priority, key, alone, since, .. } = *ask;
-        let call = Waiting { ticket, priority, since, entered: now, key, alone };
-        let chosen = self.router.choose(&call, &self.fleet.workers);
+    fn place(&mut self, call: Waiting, chosen: Option<WorkerId>, now: Instant, push: impl Fn(&mut Queue, Waiting)) {
         match chosen {
             Some(worker) => self.grant(&call, worker, now),
             None => {
                 push(&mut self.queue, call);
-                if alone {
-                    self.clear_for_loner();
-                }
                 self.tick(now);
             }
         }
-        chosen
     }
 
     fn grant(&mut self, call: &Waiting, worker: WorkerId, now: Instant) {
@@ -374,6 +354,7 @@ impl Core {
 
     fn after(&mut self, loss: Loss, now: Instant) -> Next {
         if !loss.begun {
+            // A suspect stays one: the call itself remembers that.
             return Next::Again { pause: Duration::ZERO, alone: false };
         }
         let mut alone = false;

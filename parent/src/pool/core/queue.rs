@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::terms::Ask;
 use crate::pool::rules::Priority;
 
 /// A call of a pool's, for as long as it is open.
@@ -24,78 +25,79 @@ pub(crate) struct Waiting {
     pub(crate) alone: bool,
 }
 
-/// Those that were let in, by class, and those that wait for room.
+impl Waiting {
+    pub(crate) fn new(ticket: Ticket, ask: &Ask, now: Instant) -> Self {
+        let Ask { priority, key, alone, since, .. } = *ask;
+        Self { ticket, priority, since, entered: now, key, alone }
+    }
+}
+
+/// Calls by class, each in the order in which they came.
+type Classes = [VecDeque<Waiting>; Priority::COUNT];
+
+/// Those that were let in, and those that wait for room.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    classes: [VecDeque<Waiting>; Priority::COUNT],
-    line: VecDeque<Waiting>,
+    inside: Classes,
+    line: Classes,
     bound: usize,
     aging: Duration,
 }
 
 impl Queue {
     pub(crate) fn new(bound: usize, aging: Duration) -> Self {
-        Self { classes: Default::default(), line: VecDeque::new(), bound, aging }
+        Self { inside: Classes::default(), line: Classes::default(), bound, aging }
     }
 
     /// True if another would have to stand in the line.
     pub(crate) fn is_full(&self) -> bool {
-        !self.line.is_empty() || self.len() >= self.bound
+        count(&self.line) > 0 || self.len() >= self.bound
     }
 
     /// How many were let in.
     pub(crate) fn len(&self) -> usize {
-        self.classes.iter().map(VecDeque::len).sum()
+        count(&self.inside)
     }
 
     /// How many wait, in the line too.
     pub(crate) fn waiting(&self) -> usize {
-        self.len() + self.line.len()
+        self.len() + count(&self.line)
     }
 
     /// Lets it in, or has it stand in the line.
     pub(crate) fn push(&mut self, call: Waiting) {
-        if self.is_full() {
-            self.line.push_back(call);
-        } else {
-            self.class(call.priority).push_back(call);
-        }
+        let classes = if self.is_full() { &mut self.line } else { &mut self.inside };
+        classes[call.priority as usize].push_back(call);
     }
 
     /// Lets it in before all others of its class, whatever the bound: it was in already.
     pub(crate) fn push_front(&mut self, call: Waiting) {
-        self.class(call.priority).push_front(call);
+        self.inside[call.priority as usize].push_front(call);
     }
 
     /// Takes a call out that need not wait any more. False if it does not wait here.
     pub(crate) fn remove(&mut self, ticket: Ticket) -> bool {
-        let lists = self.classes.iter_mut().chain([&mut self.line]);
-        let found = lists.into_iter().any(|list| match list.iter().position(|call| call.ticket == ticket) {
+        let mut lists = self.inside.iter_mut().chain(&mut self.line);
+        let found = lists.any(|list| match list.iter().position(|call| call.ticket == ticket) {
             Some(at) => list.remove(at).is_some(),
             None => false,
         });
-        self.let_in();
+        self.let_in(Instant::now());
         found
     }
 
-    /// Takes the first that may go now: of the first of each class whoever's class and age together are the most.
+    /// Takes the first that may go now: of the first of each class whoever's class and age together are the most. Who
+    /// may not go, because it waits for one child in particular, holds up nobody, not even those in the line.
     pub(crate) fn take(&mut self, now: Instant, may: impl Fn(&Waiting) -> bool) -> Option<Waiting> {
-        let first = |class: &VecDeque<Waiting>| class.iter().position(&may);
-        let heads = self.classes.iter().enumerate().filter_map(|(rank, class)| Some((rank, first(class)?)));
-        let best = heads.max_by_key(|(rank, at)| {
-            let call = &self.classes[*rank][*at];
-            let head_start = self.aging.saturating_mul(u32::try_from(*rank).unwrap_or(u32::MAX));
-            (now.saturating_duration_since(call.since).saturating_add(head_start), *rank)
-        });
-        let (rank, at) = best?;
-        let call = self.classes[rank].remove(at);
-        self.let_in();
+        let call =
+            first(&mut self.inside, self.aging, now, &may).or_else(|| first(&mut self.line, self.aging, now, &may));
+        self.let_in(now);
         call
     }
 
     /// Takes everything out, whoever waits longest first.
     pub(crate) fn drain(&mut self) -> Vec<Waiting> {
-        let lists = self.classes.iter_mut().chain([&mut self.line]);
+        let lists = self.inside.iter_mut().chain(&mut self.line);
         let mut all: Vec<_> = lists.flat_map(|list| list.drain(..)).collect();
         all.sort_by_key(|call| call.since);
         all
@@ -103,31 +105,49 @@ impl Queue {
 
     /// Since when the one has waited that waits longest.
     pub(crate) fn oldest(&self) -> Option<Instant> {
-        let heads = self.classes.iter().chain([&self.line]).filter_map(VecDeque::front);
-        heads.map(|call| call.entered).min()
+        let heads = self.line.iter().filter_map(VecDeque::front);
+        // One that is tried again stands before others that have waited longer.
+        self.inside.iter().flatten().chain(heads).map(|call| call.entered).min()
     }
 
     /// The lowest class of which any was let in.
     pub(crate) fn lowest(&self) -> Option<Priority> {
-        let rank = self.classes.iter().position(|class| !class.is_empty())?;
+        let rank = self.inside.iter().position(|class| !class.is_empty())?;
         Some(Priority::ALL[rank])
     }
 
     /// True if any that was let in is to run alone.
     pub(crate) fn has_loner(&self) -> bool {
-        self.classes.iter().flatten().any(|call| call.alone)
+        self.inside.iter().flatten().any(|call| call.alone)
     }
 
-    fn class(&mut self, priority: Priority) -> &mut VecDeque<Waiting> {
-        &mut self.classes[priority as usize]
+    #[cfg(test)]
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Waiting> {
+        self.inside.iter().chain(&self.line).flatten()
     }
 
-    fn let_in(&mut self) {
+    fn let_in(&mut self, now: Instant) {
         while self.len() < self.bound {
-            let Some(call) = self.line.pop_front() else { return };
-            self.class(call.priority).push_back(call);
+            let Some(call) = first(&mut self.line, self.aging, now, |_| true) else { return };
+            self.inside[call.priority as usize].push_back(call);
         }
     }
+}
+
+fn count(classes: &Classes) -> usize {
+    classes.iter().map(VecDeque::len).sum()
+}
+
+/// Takes the one out that goes first: each class is worth an `aging` of waiting.
+fn first(classes: &mut Classes, aging: Duration, now: Instant, may: impl Fn(&Waiting) -> bool) -> Option<Waiting> {
+    let fits = |class: &VecDeque<Waiting>| class.iter().position(&may);
+    let heads = classes.iter().enumerate().filter_map(|(rank, class)| Some((rank, fits(class)?)));
+    let (rank, at) = heads.max_by_key(|(rank, at)| {
+        let head_start = aging.saturating_mul(u32::try_from(*rank).unwrap_or(u32::MAX));
+        let waited = now.saturating_duration_since(classes[*rank][*at].since);
+        (waited.saturating_add(head_start), *rank)
+    })?;
+    classes[rank].remove(at)
 }
 
 #[cfg(test)]
@@ -189,5 +209,24 @@ mod tests {
         assert_eq!(queue.take(now, |call| call.key.is_none()).unwrap().ticket, Ticket(2));
         assert_eq!(queue.take(now, |call| call.key.is_none()), None);
         assert_eq!(queue.oldest(), Some(now));
+    }
+
+    #[test]
+    fn the_line_has_classes_too() {
+        let now = Instant::now();
+        let mut queue = Queue::new(1, AGING);
+        for (ticket, priority) in [(1, Priority::Low), (2, Priority::Low), (3, Priority::Low), (4, Priority::High)] {
+            queue.push(call(ticket, priority, now));
+        }
+        assert_eq!(order(&mut queue, now), [1, 4, 2, 3]);
+    }
+
+    #[test]
+    fn who_stands_in_the_line_goes_before_who_may_not_go() {
+        let now = Instant::now();
+        let mut queue = Queue::new(1, AGING);
+        queue.push(Waiting { key: Some(1), ..call(1, Priority::High, now) });
+        queue.push(call(2, Priority::Low, now));
+        assert_eq!(queue.take(now, |call| call.key.is_none()).unwrap().ticket, Ticket(2));
     }
 }

@@ -69,6 +69,7 @@ pub(crate) struct Worker {
     pub(crate) answered: u64,
     pub(crate) term: Term,
     pub(crate) due: Option<Due>,
+    pub(crate) started: Instant,
     /// When it became ready; when it was started, before.
     pub(crate) since: Instant,
     /// Since when it has had nothing to do.
@@ -89,16 +90,17 @@ impl Worker {
             answered: 0,
             term,
             due: None,
+            started: now,
             since: now,
             idle_since: now,
             service_time: 0.0,
         }
     }
 
-    /// How many calls more it may have.
+    /// How many calls more it may have. None while a handler is at work there for nobody: it may have to be killed.
     pub(crate) fn free(&self, credits: usize) -> usize {
-        match (self.stage, self.company) {
-            (Stage::Serving, Company::Any) => credits.saturating_sub(self.running + self.owed),
+        match (self.stage, self.company, self.owed) {
+            (Stage::Serving, Company::Any, 0) => credits.saturating_sub(self.running),
             _ => 0,
         }
     }
@@ -123,7 +125,9 @@ impl Worker {
         }
     }
 
-    pub(crate) fn life(&self, now: Instant) -> Life {
-        Life { answered: self.answered, lived: now.saturating_duration_since(self.since) }
+    /// How it has lived, if it ends now, with calls at work or not.
+    pub(crate) fn life(&self, at_work: bool, now: Instant) -> Life {
+        let lived = now.saturating_duration_since(self.since);
+        Life { started: self.started, answered: self.answered, lived, at_work }
     }
 }

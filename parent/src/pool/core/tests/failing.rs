@@ -14,7 +14,7 @@ fn a_call_that_had_not_begun_is_tried_again_however_often_and_before_all_others(
         assert!(bench.waiting.contains(&call), "nothing is sent to a child whose link is gone");
         bench.die(worker);
         bench.pass(Duration::from_secs(60));
-        if bench.core.is_unavailable() {
+        if bench.core.is_unavailable(bench.now) {
             return;
         }
         bench.all_ready();
@@ -54,7 +54,7 @@ fn retries_are_no_more_than_their_budget() {
         bench.again(call, false);
         bench.pass(Duration::from_secs(60));
         bench.all_ready();
-        if bench.core.is_unavailable() {
+        if bench.core.is_unavailable(bench.now) {
             break;
         }
     }
@@ -105,7 +105,7 @@ fn children_that_die_without_an_answer_are_started_ever_more_slowly_and_calls_ar
     for _ in 0..5 {
         let worker = *bench.ready.keys().next().unwrap();
         bench.die(worker);
-        if bench.core.is_unavailable() {
+        if bench.core.is_unavailable(bench.now) {
             break;
         }
         let due = bench.core.next_deadline(bench.now).unwrap_or(bench.now);
@@ -113,7 +113,7 @@ fn children_that_die_without_an_answer_are_started_ever_more_slowly_and_calls_ar
         starts += bench.starting.len();
         bench.all_ready();
     }
-    assert!(bench.core.is_unavailable(), "after {starts} starts");
+    assert!(bench.core.is_unavailable(bench.now), "after {starts} starts");
     assert_eq!(bench.enter(&bench.ask()), Err(Refusal::Unavailable));
     // The call that ran is lost with its child.
     assert_eq!(bench.lose(call, loss(false)), Next::Again { pause: Duration::ZERO, alone: false });
@@ -131,5 +131,5 @@ fn a_child_whose_calls_were_lost_is_not_let_go_and_its_end_counts() {
     let worker = bench.running[&call];
     assert_eq!(bench.lose(call, Loss { idempotent: false, ..loss(true) }), Next::Over);
     assert!(bench.leaving.is_empty() && bench.starting.len() == 1, "its successor does not wait for its end");
-    assert!(bench.core.ended(worker, bench.now), "nobody had let it go");
+    assert!(bench.core.ended(worker, false, bench.now), "nobody had let it go");
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::pool::rules::{PoolSize, Priority, Recycle, Retry, Routing, Rules};
+use crate::pool::rules::{PoolSize, Priority, Recycle, Retry, Routing, Rules, WhenFull};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -150,7 +150,7 @@ impl Bench {
     fn die(&mut self, worker: WorkerId) {
         self.ready.remove(&worker);
         self.leaving.retain(|leaving| *leaving != worker);
-        self.core.ended(worker, self.now);
+        self.core.ended(worker, false, self.now);
         self.follow();
     }
 

@@ -41,6 +41,7 @@ impl Story {
             84..88 => self.leave(),
             88..94 => self.retry(),
             94..96 => self.reap(),
+            96..97 => self.put_back(),
             _ => self.bench.pass(self.rng.u32(0..200) * MS),
         }
         self.check();
@@ -91,6 +92,16 @@ impl Story {
         }
         if !pool_first {
             self.bench.die(worker);
+        }
+    }
+
+    /// A call gives its child back, to run alone.
+    fn put_back(&mut self) {
+        if let Some((ticket, worker)) = self.any_running() {
+            self.bench.running.remove(&ticket);
+            self.bench.core.give_back(worker, 0, self.bench.now);
+            self.bench.follow();
+            self.resting.push((ticket, true));
         }
     }
 
@@ -147,9 +158,23 @@ impl Story {
             assert!(worker.running <= rules.credits, "{worker:?}");
             assert!(worker.company != Company::Alone || worker.running <= 1, "{worker:?}");
         }
-        let idle = core.fleet.workers.values().filter(|worker| worker.free(rules.credits) > 0).count();
-        let anywhere = !waiting.is_empty() && idle == core.count(Stage::Serving) && idle > 0;
-        assert!(!anywhere, "{} wait although every child has room", waiting.len());
+        let workers = &core.fleet.workers;
+        for call in core.queue.all() {
+            let fits = workers.values().find(|worker| core.router.fits(call, worker, workers));
+            assert!(fits.is_none(), "{call:?} waits beside {fits:?}");
+        }
+    }
+
+    /// Calls that have a child are never polled again: all processes leave all the same, and none is started.
+    fn abandon(mut self) {
+        self.bench.core.abandon();
+        self.bench.follow();
+        assert!(self.bench.core.is_done() && self.bench.waiting.is_empty());
+        let starting = self.bench.starting.len();
+        let all: Vec<_> = self.bench.ready.keys().copied().collect();
+        all.into_iter().for_each(|worker| self.bench.die(worker));
+        self.bench.pass(Duration::from_secs(100));
+        assert_eq!(self.bench.starting.len(), starting, "nothing is replaced");
     }
 
     /// However it stands: with children that work, everything comes to its end.
@@ -185,7 +210,7 @@ fn whatever_happens_every_call_ends_once_and_a_closed_pool_comes_to_its_end() {
         let told = std::panic::catch_unwind(|| {
             let mut story = Story::new(seed);
             (0..200).for_each(|_| story.step());
-            story.end();
+            if story.rng.bool() { story.end() } else { story.abandon() }
         });
         assert!(told.is_ok(), "seed {seed}");
     }
