@@ -14,6 +14,7 @@ mod memory;
 mod ours;
 mod peer;
 mod placement;
+mod pools;
 mod sample;
 mod scenario;
 mod stats;

@@ -56,7 +56,11 @@ pub(crate) async fn measure<P: Peer>(scenario: Scenario, pace: &Pace) -> Result<
         Scenario::OneWay => one_way(&mut peer, pace).await,
         Scenario::Upload(kib) => large(&mut peer, kib * KIB, false, pace).await,
         Scenario::Echo(kib) => large(&mut peer, kib * KIB, true, pace).await,
-        Scenario::Blob(_) | Scenario::Sealed(_) | Scenario::Fairness => {
+        Scenario::Blob(_)
+        | Scenario::Sealed(_)
+        | Scenario::Fairness
+        | Scenario::PoolTasks { .. }
+        | Scenario::PoolIdle => {
             unreachable!("measured elsewhere: not every contender takes part")
         }
         Scenario::Spawn => unreachable!("taken above: it starts children of its own"),

@@ -46,6 +46,26 @@ pub enum Sample {
         /// Calls that were made beside the stream.
         calls: usize,
     },
+    /// Tasks of a pool.
+    Pool {
+        /// Tasks per second with one worker.
+        one: f64,
+        /// Tasks per second with two.
+        two: f64,
+        /// Processor time of the parent per task with two workers, in µs.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        parent_us: Option<f64>,
+        /// Processor time of the workers per task with two of them, in µs.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        workers_us: Option<f64>,
+    },
+    /// What a worker of a pool occupies while it has nothing to do.
+    Idle {
+        /// Resident, each shared page divided by the number of its users.
+        pss_kb: f64,
+        /// Resident, and nobody else's.
+        private_kb: f64,
+    },
     /// Starts of a child, and what it occupies afterwards.
     Spawn {
         /// Median from spawn to first reply in ms.
@@ -111,6 +131,20 @@ impl Sample {
                 figure("stream loaded / alone", "x", Higher, loaded_gbps / alone_gbps),
                 figure("calls beside it", "k", Higher, calls as f64 / 1e3),
             ],
+            Self::Pool { one, two, parent_us, workers_us } => {
+                let rates = [
+                    ("1 worker", "k/s", one / 1e3),
+                    ("2 workers", "k/s", two / 1e3),
+                    ("2 workers / 1", "x", two / one),
+                ];
+                let rates = rates.map(|(name, unit, value)| figure(name, unit, Higher, value));
+                let times = [("parent's CPU a task", parent_us), ("workers' CPU a task", workers_us)];
+                let times = times.into_iter().filter_map(|(name, time)| Some(figure(name, "µs", Lower, time?)));
+                rates.into_iter().chain(times).collect()
+            }
+            Self::Idle { pss_kb, private_kb } => {
+                vec![figure("PSS", "kB", Lower, pss_kb), figure("private", "kB", Lower, private_kb)]
+            }
             Self::Spawn { ms, min_ms, memory } => vec![
                 figure("median", "ms", Lower, ms),
                 figure("fastest", "ms", Lower, min_ms),

@@ -1,5 +1,7 @@
 //! What is measured, under the names that the command line and an external rig use.
 
+use std::fmt;
+
 /// One thing to measure. A "short answer" has 8 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
@@ -21,6 +23,13 @@ pub enum Scenario {
     Fairness,
     /// From the spawn to the first reply, then the memory of that child once it idles.
     Spawn,
+    /// Tasks of a pool, each of which takes so long.
+    PoolTasks {
+        /// 0 for those that do nothing.
+        micros: u32,
+    },
+    /// The memory of a pool's workers that have nothing to do.
+    PoolIdle,
 }
 
 /// A MiB, in KiB.
@@ -39,7 +48,33 @@ impl Size {
     }
 }
 
+/// A time in microseconds.
+struct Time(u32);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 % 1_000 == 0 { write!(f, "{}ms", self.0 / 1_000) } else { write!(f, "{}us", self.0) }
+    }
+}
+
+/// `100us` or `5ms`.
+fn micros(text: &str) -> Option<u32> {
+    let micros = match text.strip_suffix("us") {
+        Some(number) => number.parse().ok()?,
+        None => text.strip_suffix("ms")?.parse::<u32>().ok()?.checked_mul(1_000)?,
+    };
+    (micros > 0).then_some(micros)
+}
+
 impl Scenario {
+    /// Those of pools, which need more than one processor.
+    pub const POOLS: [Self; 4] = [
+        Self::PoolTasks { micros: 0 },
+        Self::PoolTasks { micros: 100 },
+        Self::PoolTasks { micros: 5_000 },
+        Self::PoolIdle,
+    ];
+
     /// The scenarios of a whole run, in the order of its table.
     pub const ALL: [Self; 12] = [
         Self::RoundTrip,
@@ -71,6 +106,13 @@ impl Scenario {
             };
             (kib > 0).then_some(kib)
         };
+        if let Some(time) = name.strip_prefix("pool-") {
+            return match time {
+                "empty" => Some(Self::PoolTasks { micros: 0 }),
+                "idle" => Some(Self::PoolIdle),
+                _ => micros(time).map(|micros| Self::PoolTasks { micros }),
+            };
+        }
         if let Some(size) = name.strip_prefix("blob") {
             return sized(size).map(Self::Blob);
         }
@@ -88,6 +130,12 @@ impl Scenario {
         Self::ALL.into_iter().find(|scenario| scenario.name() == name)
     }
 
+    /// True for those that compare pools.
+    #[must_use]
+    pub fn is_of_pools(self) -> bool {
+        matches!(self, Self::PoolTasks { .. } | Self::PoolIdle)
+    }
+
     /// Its name on the command line.
     #[must_use]
     pub fn name(self) -> String {
@@ -101,6 +149,9 @@ impl Scenario {
             Self::Sealed(kib) => format!("sealed{}", Size(kib).short()),
             Self::Fairness => "fair".into(),
             Self::Spawn => "spawn".into(),
+            Self::PoolTasks { micros: 0 } => "pool-empty".into(),
+            Self::PoolTasks { micros } => format!("pool-{}", Time(micros)),
+            Self::PoolIdle => "pool-idle".into(),
         }
     }
 
@@ -117,6 +168,9 @@ impl Scenario {
             Self::Sealed(kib) => format!("{}, built in place", Size(kib).long()),
             Self::Fairness => "100-byte calls beside a 1 GiB stream".into(),
             Self::Spawn => "spawn to first reply".into(),
+            Self::PoolTasks { micros: 0 } => "pool, empty tasks".into(),
+            Self::PoolTasks { micros } => format!("pool, tasks of {}", Time(micros)),
+            Self::PoolIdle => "pool, idle worker".into(),
         }
     }
 }
@@ -127,13 +181,15 @@ mod tests {
 
     #[test]
     fn every_name_leads_back_to_its_scenario() {
-        for scenario in Scenario::ALL {
+        for scenario in Scenario::ALL.into_iter().chain(Scenario::POOLS) {
             assert_eq!(Scenario::parse(&scenario.name()), Some(scenario));
         }
         for (name, scenario) in [("big96k-echo", Scenario::Echo(96)), ("blob2m", Scenario::Blob(2_048))] {
             assert_eq!((Scenario::parse(name), scenario.name().as_str()), (Some(scenario), name));
         }
         assert_eq!([Scenario::parse("big0k-ack"), Scenario::parse("blobm"), Scenario::parse("big1m")], [None; 3]);
+        assert_eq!(Scenario::parse("pool-250us"), Some(Scenario::PoolTasks { micros: 250 }));
+        assert_eq!([Scenario::parse("pool-0us"), Scenario::parse("pool-5s"), Scenario::parse("pool-")], [None; 3]);
         assert_eq!((Scenario::parse("pool:100:2"), Scenario::parse("pipe0")), (None, None));
     }
 }

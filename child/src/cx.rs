@@ -10,7 +10,7 @@ use std::time::Instant;
 use kinfolk_link::Scope;
 use kinfolk_protocol::{Cancelled, Message, Progress, Protocol, ToChild};
 use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
 
 use crate::panics;
 use crate::parent::ParentHandle;
@@ -98,21 +98,27 @@ impl<M: Message, S: Send + Sync + 'static> Cx<M, S> {
     /// When the call is cancelled the future is dropped, but a thread cannot be: `work` goes on until it asks
     /// [`Job::check`] or [`Job::is_cancelled`], and keeps its place among the threads until it returns.
     pub async fn blocking<T: Send + 'static>(self, work: impl FnOnce(Job<M, S>) -> T + Send + 'static) -> T {
-        let permit = self.runtime.threads().acquire_owned().await.expect("it is never closed");
+        let runtime = Arc::clone(&self.runtime);
+        let permit = Arc::clone(&runtime.threads().permits).acquire_owned().await.expect("it is never closed");
         let cancelled = Arc::new(AtomicBool::new(false));
         let job = Job { cx: self, cancelled: Arc::clone(&cancelled), handle: Handle::current() };
         let _cancel = CancelOnDrop(cancelled);
-        let working = spawn_blocking(move || {
+        let (sender, working) = oneshot::channel();
+        let begun = runtime.threads().lane.run(move || {
+            let handle = job.handle.clone();
+            let _within = handle.enter();
             // The panic hook has left the panic's place on this thread: it is fetched here.
             let result = catch_unwind(AssertUnwindSafe(|| work(job)));
             drop(permit);
-            result.map_err(|panic| panics::caught(&*panic))
+            // Nobody need wait for it any more.
+            let _ = sender.send(result.map_err(|panic| panics::caught(&*panic)));
         });
-        match working.await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => resume_unwind(Box::new(panic)),
-            // Only a runtime that shuts down ends such a thread's task otherwise.
-            Err(_) => std::future::pending().await,
+        if let Err(error) = begun {
+            panic!("no thread could be started: {error}");
+        }
+        match working.await.expect("a thread tells what came of its work") {
+            Ok(result) => result,
+            Err(panic) => resume_unwind(Box::new(panic)),
         }
     }
 }

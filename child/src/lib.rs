@@ -48,6 +48,7 @@ mod parent;
 mod runtime;
 
 mod gate;
+mod lane;
 mod panics;
 
 mod orphan;

@@ -9,6 +9,7 @@ use kinfolk_link::{Conn, Frame, Known, LinkError, Reader, Received, lock};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, watch};
 
+use crate::lane::Lane;
 use crate::orphan;
 
 /// Where frames for handlers go, once there are handlers.
@@ -39,10 +40,11 @@ impl Start {
     }
 }
 
-/// Permits for blocking threads.
+/// Threads for handlers that compute, and permits for them.
 #[derive(Debug)]
 pub(crate) struct Threads {
-    permits: Arc<Semaphore>,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) lane: Lane,
     count: u32,
 }
 
@@ -50,7 +52,7 @@ impl Threads {
     pub(crate) fn new(count: usize) -> Self {
         // More cannot be asked for at once, and would be of no use.
         let count = count.min(Semaphore::MAX_PERMITS).min(u32::MAX as usize);
-        Self { permits: Arc::new(Semaphore::new(count)), count: count as u32 }
+        Self { permits: Arc::new(Semaphore::new(count)), lane: Lane::new(count), count: count as u32 }
     }
 }
 
@@ -71,7 +73,7 @@ pub(crate) struct Runtime {
     pub(crate) conn: Arc<Conn>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) handlers: OnceLock<Box<dyn Dispatch>>,
-    /// Permits for async handlers and for blocking threads.
+    /// Permits for async handlers; threads for those that compute.
     pub(crate) calls: OnceLock<Arc<Semaphore>>,
     pub(crate) threads: OnceLock<Threads>,
     /// How the driver starts handlers.
@@ -176,16 +178,15 @@ impl Runtime {
         let _ = self.handlers.set(handlers);
     }
 
-    /// Permits for blocking threads: as many as there are processors, unless the program says otherwise. Counting them
-    /// reads a dozen files, so it is left to the first who needs one.
-    pub(crate) fn threads(&self) -> Arc<Semaphore> {
-        let processors = || Threads::new(available_parallelism().map_or(1, usize::from));
-        Arc::clone(&self.threads.get_or_init(processors).permits)
+    /// Threads that compute: as many as there are processors, unless the program says otherwise. Counting those reads
+    /// a dozen files, so it is left to the first who needs one.
+    pub(crate) fn threads(&self) -> &Threads {
+        self.threads.get_or_init(|| Threads::new(available_parallelism().map_or(1, usize::from)))
     }
 
     /// Waits until no thread computes any more, for a call that was cancelled either: it cleans up, perhaps.
     pub(crate) async fn threads_done(&self) {
-        if let Some(Threads { permits, count }) = self.threads.get() {
+        if let Some(Threads { permits, count, .. }) = self.threads.get() {
             // They are never closed.
             let _ = permits.acquire_many(*count).await;
         }

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         return child::main(|me: child::Me<Drill>| async move {
             me.on_message(|_, Echo(number)| async move { Ok(number) }).run().await?;
             // It blocks its runtime for longer than a child outlives a parent that is dead.
-            std::thread::sleep(std::time::Duration::from_secs(1));
+            std::thread::sleep(Duration::from_secs(1));
             Ok(())
         });
     }

@@ -11,6 +11,7 @@ pub(crate) struct Goal {
     pub(crate) bound: Bound,
     placement: Placement,
     scenario: Scenario,
+    contender: Contender,
     metric: &'static str,
     measure: Measure,
 }
@@ -60,12 +61,13 @@ impl Bound {
 }
 
 /// The goals, each told in the terms of the table.
-pub(crate) const GOALS: [Goal; 12] = [
+pub(crate) const GOALS: [Goal; 17] = [
     Goal {
         name: "round trip, times tokio's UnixStream",
         bound: Bound::AtMost(1.1),
         placement: Placement::SameCpu,
         scenario: Scenario::RoundTrip,
+        contender: Contender::Kinfolk,
         metric: "p50",
         measure: Measure::Times(Contender::TokioStream),
     },
@@ -74,6 +76,7 @@ pub(crate) const GOALS: [Goal; 12] = [
         bound: Bound::AtMost(1.3),
         placement: Placement::SameCpu,
         scenario: Scenario::Fairness,
+        contender: Contender::Kinfolk,
         metric: "loaded p99",
         measure: Measure::Times(Contender::TwoLanes),
     },
@@ -82,6 +85,7 @@ pub(crate) const GOALS: [Goal; 12] = [
         bound: Bound::AtMost(3.0),
         placement: Placement::Free,
         scenario: Scenario::Fairness,
+        contender: Contender::Kinfolk,
         metric: "p99 loaded / idle",
         measure: Measure::Figure,
     },
@@ -96,6 +100,7 @@ pub(crate) const GOALS: [Goal; 12] = [
         bound: Bound::AtMost(1.2),
         placement: Placement::SameCpu,
         scenario: Scenario::Sealed(1 << 20),
+        contender: Contender::Kinfolk,
         metric: "p50",
         measure: Measure::TimesScenario(Scenario::Sealed(1 << 10)),
     },
@@ -104,6 +109,7 @@ pub(crate) const GOALS: [Goal; 12] = [
         bound: Bound::AtMost(1.2),
         placement: Placement::SameCpu,
         scenario: Scenario::Spawn,
+        contender: Contender::Kinfolk,
         metric: "median",
         measure: Measure::Times(Contender::TokioStream),
     },
@@ -112,10 +118,32 @@ pub(crate) const GOALS: [Goal; 12] = [
         bound: Bound::AtMost(0.4),
         placement: Placement::SameCpu,
         scenario: Scenario::Spawn,
+        contender: Contender::Kinfolk,
         metric: "idle private",
         measure: Measure::Megabytes,
     },
+    pool("tasks of 5 ms, of rayon's rate", AHEAD, 5_000, "2 workers", 0.97),
+    pool("tasks of 100 µs, of rayon's rate", AHEAD, 100, "2 workers", 0.85),
+    pool("tasks of 100 µs, async handler, of rayon's rate", ASYNC, 100, "2 workers", 0.85),
+    pool("tasks of 100 µs, two children, times one", AHEAD, 100, GAIN, 1.9),
+    pool("tasks of 100 µs, async handler, two children, times one", ASYNC, 100, GAIN, 1.9),
 ];
+
+const AHEAD: Contender = Contender::PoolAhead;
+const ASYNC: Contender = Contender::PoolAsync;
+const GAIN: &str = "2 workers / 1";
+
+const fn pool(name: &'static str, contender: Contender, micros: u32, metric: &'static str, least: f64) -> Goal {
+    Goal {
+        name,
+        bound: Bound::AtLeast(least),
+        placement: Placement::Free,
+        scenario: Scenario::PoolTasks { micros },
+        contender,
+        metric,
+        measure: if least < 1.0 { Measure::Part(Contender::Rayon) } else { Measure::Figure },
+    }
+}
 
 const fn kept(placement: Placement) -> Goal {
     Goal {
@@ -123,6 +151,7 @@ const fn kept(placement: Placement) -> Goal {
         bound: Bound::AtLeast(0.8),
         placement,
         scenario: Scenario::Fairness,
+        contender: Contender::Kinfolk,
         metric: "stream loaded / alone",
         measure: Measure::Figure,
     }
@@ -134,6 +163,7 @@ const fn rate(name: &'static str, scenario: Scenario, limit: Contender, least: f
         bound: Bound::AtLeast(least),
         placement: Placement::SameCpu,
         scenario,
+        contender: Contender::Kinfolk,
         metric: "payload",
         measure: Measure::Part(limit),
     }
@@ -145,12 +175,12 @@ impl Goal {
         if placement != self.placement {
             return None;
         }
-        let row = results.row(self.scenario, Contender::Kinfolk, self.metric)?;
+        let row = results.row(self.scenario, self.contender, self.metric)?;
         match self.measure {
             Measure::Times(limit) => results.ratio(row, limit),
             Measure::Part(limit) => results.ratio(row, limit).map(f64::recip),
             Measure::TimesScenario(other) => {
-                let other = results.row(other, Contender::Kinfolk, self.metric)?;
+                let other = results.row(other, self.contender, self.metric)?;
                 Some(row.spread().median / other.spread().median)
             }
             Measure::Megabytes => Some(row.spread().median / 1000.0),

@@ -26,6 +26,7 @@ pub(crate) fn write(out: &mut impl Write, results: &Results, placement: Placemen
             "times_socketpair": results.ratio(row, Contender::Socketpair),
             "times_two_lanes": results.ratio(row, Contender::TwoLanes),
             "times_tokio_stream": results.ratio(row, Contender::TokioStream),
+            "times_rayon": results.ratio(row, Contender::Rayon),
         });
         writeln!(out, "{line}")?;
     }

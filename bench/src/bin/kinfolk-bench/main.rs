@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p kinfolk-bench                # both processes on one CPU: the figures to compare
 //! cargo run --release -p kinfolk-bench -- --free      # the scheduler decides: what a user feels
+//! cargo run --release -p kinfolk-bench -- --only pool # pools, beside threads and those of other languages
 //! cargo run --release -p kinfolk-bench -- --smoke     # everything once, in seconds; the figures mean nothing
 //! ```
 #![forbid(unsafe_code)]
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
+    options.check()?;
     // Before any thread and any child, since both inherit it.
     options.placement().apply()?;
     let results = measured(options)?;
@@ -54,9 +56,10 @@ fn run(options: &Options) -> Result<()> {
 fn measured(options: &Options) -> Result<Results> {
     let pace = options.pace();
     let mut results = Results::default();
+    let present = present(options)?;
     for scenario in options.scenarios() {
         for round in 1..=options.rounds() {
-            for &contender in Contender::of(scenario) {
+            for &contender in Contender::of(scenario).iter().filter(|contender| present.contains(contender)) {
                 progress(&format!("{}, round {round}: {}", scenario.title(), contender.title()))?;
                 let sample = contender
                     .measure(scenario, &pace)
@@ -67,6 +70,26 @@ fn measured(options: &Options) -> Result<Results> {
     }
     progress("")?;
     Ok(results)
+}
+
+/// Those that can be run on this machine. Of the others a line tells why not.
+fn present(options: &Options) -> io::Result<Vec<Contender>> {
+    let (mut present, mut absent) = (Vec::new(), Vec::new());
+    let scenarios = options.scenarios();
+    let all = scenarios.iter().flat_map(|scenario| Contender::of(*scenario));
+    for &contender in all.filter(|contender| options.wants(**contender)) {
+        if present.contains(&contender) || absent.contains(&contender) {
+            continue;
+        }
+        match contender.missing() {
+            Some(why) => {
+                writeln!(io::stderr(), "SKIPPED: {}: {why}", contender.title())?;
+                absent.push(contender);
+            }
+            None => present.push(contender),
+        }
+    }
+    Ok(present)
 }
 
 /// One line that overwrites the one before; none where nobody watches.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use kinfolk_bench::{Pace, Placement, Scenario};
+use kinfolk_bench::{Contender, Pace, Placement, Scenario};
 
 /// Measure kinfolk beside the raw limits of this machine, in one run, alternating.
 #[derive(Debug, Parser)]
@@ -27,19 +27,35 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     ms: u64,
     /// Only these, separated by commas: lat, pipe64, pipe1024, oneway, big1m-ack, big64m-ack, fair, spawn; also
-    /// pipe<N> for
-    /// any N, big1m-echo, big64m-echo.
-    #[arg(long, value_delimiter = ',', value_parser = scenario)]
-    only: Vec<Scenario>,
+    /// pipe<N> for any N, big1m-echo, big64m-echo; or `pool` for what compares pools: pool-empty, pool-100us,
+    /// pool-5ms, pool-idle. Pools are always placed by the scheduler, and measured only if they are asked for.
+    #[arg(long, value_delimiter = ',', value_parser = scenarios)]
+    only: Vec<Group>,
+    /// Only these contenders, by their names in the JSON lines, separated by commas.
+    #[arg(long, value_delimiter = ',', value_parser = contender)]
+    contenders: Vec<Contender>,
 }
 
-fn scenario(name: &str) -> Result<Scenario, String> {
-    Scenario::parse(name).ok_or_else(|| format!("there is no scenario `{name}`"))
+fn contender(name: &str) -> Result<Contender, String> {
+    Contender::parse(name).ok_or_else(|| format!("there is no contender `{name}`"))
+}
+
+/// What one name stands for.
+#[derive(Clone, Debug)]
+struct Group(Vec<Scenario>);
+
+fn scenarios(name: &str) -> Result<Group, String> {
+    if name == "pool" {
+        return Ok(Group(Scenario::POOLS.to_vec()));
+    }
+    let scenario = Scenario::parse(name).ok_or_else(|| format!("there is no scenario `{name}`"))?;
+    Ok(Group(vec![scenario]))
 }
 
 impl Options {
     pub(crate) fn placement(&self) -> Placement {
-        if self.free { Placement::Free } else { Placement::SameCpu }
+        let pools = self.scenarios().into_iter().all(Scenario::is_of_pools);
+        if self.free || pools { Placement::Free } else { Placement::SameCpu }
     }
 
     pub(crate) fn pace(&self) -> Pace {
@@ -51,7 +67,22 @@ impl Options {
     }
 
     pub(crate) fn scenarios(&self) -> Vec<Scenario> {
-        if self.only.is_empty() { Scenario::ALL.to_vec() } else { self.only.clone() }
+        match &*self.only {
+            [] => Scenario::ALL.to_vec(),
+            only => only.iter().flat_map(|Group(scenarios)| scenarios).copied().collect(),
+        }
+    }
+
+    /// # Errors
+    /// Pools and the rest cannot be measured on one processor in the same run.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let pools = self.scenarios().into_iter().any(Scenario::is_of_pools);
+        let fits = !pools || (self.placement() == Placement::Free && !self.same_cpu);
+        if fits { Ok(()) } else { Err("pools need more than one processor: add --free, or measure them alone") }
+    }
+
+    pub(crate) fn wants(&self, contender: Contender) -> bool {
+        self.contenders.is_empty() || self.contenders.contains(&contender)
     }
 
     pub(crate) fn is_smoke(&self) -> bool {
@@ -63,11 +94,21 @@ impl Options {
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::Options;
+    use super::{Options, Placement};
 
     #[test]
     fn the_command_line_is_consistent() {
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn pools_are_not_bound_to_one_cpu() {
+        let parse = |args: &[&str]| Options::try_parse_from([&["kinfolk-bench"], args].concat()).unwrap();
+        let alone = parse(&["--only", "pool"]);
+        assert_eq!((alone.placement(), alone.scenarios().len(), alone.check()), (Placement::Free, 4, Ok(())));
+        assert!(parse(&["--only", "lat,pool-5ms", "--free"]).check().is_ok());
+        assert!(parse(&["--only", "lat,pool-5ms"]).check().is_err());
+        assert!(parse(&["--only", "pool", "--same-cpu"]).check().is_err());
     }
 
     #[test]

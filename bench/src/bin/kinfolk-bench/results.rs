@@ -55,6 +55,11 @@ impl Results {
         self.rows.iter().find(|row| (row.scenario, row.contender, row.metric.name) == (scenario, contender, metric))
     }
 
+    /// True if it was measured at all.
+    pub(crate) fn has(&self, contender: Contender) -> bool {
+        self.rows.iter().any(|row| row.contender == contender)
+    }
+
     /// How many times worse `row` is than the reference: the median of the ratios within each round, because what
     /// disturbs one contender of a round mostly disturbs the other too.
     pub(crate) fn ratio(&self, row: &Row, reference: Contender) -> Option<f64> {

@@ -10,6 +10,14 @@ use crate::goals::GOALS;
 use crate::options::Options;
 use crate::results::{Results, Row};
 
+/// Those that the others are measured by, a column each.
+const LIMITS: [(Contender, &str); 4] = [
+    (Contender::Socketpair, "x socketpair"),
+    (Contender::TokioStream, "x tokio"),
+    (Contender::TwoLanes, "x two lanes"),
+    (Contender::Rayon, "x rayon"),
+];
+
 /// Writes the table, in Markdown so that it can be pasted, and where the goals stand.
 pub(crate) fn write(out: &mut impl Write, results: &Results, options: &Options) -> Result<()> {
     let place = match options.placement() {
@@ -33,19 +41,14 @@ pub(crate) fn write(out: &mut impl Write, results: &Results, options: &Options) 
 
 fn table(results: &Results) -> Table {
     let mut table = Table::new();
-    table.load_preset(ASCII_MARKDOWN).set_header([
-        "scenario",
-        "figure",
-        "contender",
-        "median",
-        "[min..max]",
-        "x socketpair",
-        "x tokio",
-        "x two lanes",
-    ]);
+    let limits: Vec<_> = LIMITS.into_iter().filter(|(limit, _)| results.has(*limit)).collect();
+    let names = limits.iter().map(|(_, name)| *name);
+    let header = ["scenario", "figure", "contender", "median", "[min..max]"].into_iter().chain(names);
+    table.load_preset(ASCII_MARKDOWN).set_header(header);
     for group in results.grouped() {
         for (place, row) in group.into_iter().enumerate() {
-            table.add_row(cells(results, row, place == 0));
+            let ratios = limits.iter().map(|(limit, _)| ratio(results, row, *limit));
+            table.add_row(cells(row, place == 0).into_iter().chain(ratios));
         }
     }
     for column in table.column_iter_mut().skip(3) {
@@ -54,22 +57,22 @@ fn table(results: &Results) -> Table {
     table
 }
 
-fn cells(results: &Results, row: &Row, first: bool) -> [String; 8] {
+fn ratio(results: &Results, row: &Row, limit: Contender) -> String {
+    match results.ratio(row, limit) {
+        Some(ratio) if row.contender != limit => format!("{ratio:.2}"),
+        _ => "-".to_owned(),
+    }
+}
+
+fn cells(row: &Row, first: bool) -> [String; 5] {
     let spread = row.spread();
     let heading = |text: String| if first { text } else { String::new() };
-    let ratio = |reference| match results.ratio(row, reference) {
-        Some(ratio) if row.contender != reference => format!("{ratio:.2}"),
-        _ => "-".to_owned(),
-    };
     [
         heading(row.scenario.title()),
         heading(format!("{}, {}", row.metric.name, row.metric.unit)),
         row.contender.title().to_owned(),
         short(spread.median),
         format!("[{}..{}]", short(spread.min), short(spread.max)),
-        ratio(Contender::Socketpair),
-        ratio(Contender::TokioStream),
-        ratio(Contender::TwoLanes),
     ]
 }
 
