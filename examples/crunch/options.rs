@@ -14,7 +14,7 @@ use crate::protocol::Shot;
 #[command(name = "crunch")]
 pub(crate) struct Options {
     /// Kill a worker so often, as long as tiles are done between.
-    #[arg(long, default_value = "250ms", value_parser = duration)]
+    #[arg(long, default_value = "1s", value_parser = duration)]
     kill_every: Duration,
     /// Kill nobody.
     #[arg(long, conflicts_with = "kill_every")]

@@ -262,7 +262,7 @@ async fn a_shutdown_waits_for_what_runs_and_refuses_what_is_new() {
 #[tokio::test]
 async fn a_shutdown_does_not_wait_for_ever() {
     let parent = Parent::new();
-    let spec = |slot: kinfolk::pool::Slot| labourer(slot.index as u64).grace(Duration::from_millis(100));
+    let spec = |slot: Slot| labourer(slot.index as u64).grace(Duration::from_millis(100));
     let pool = within(parent.pool(spec).size(1).drain(Duration::from_millis(100))).await.unwrap();
     let running = tokio::spawn(pool.submit(chore(1, Fate::Hangs)).into_future());
     let queued = tokio::spawn(pool.submit(chore(2, Fate::Done)).into_future());
