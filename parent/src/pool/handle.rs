@@ -112,7 +112,10 @@ impl<P: Protocol> Pool<P> {
 
     /// Has a child do `message`. It waits in the queue until one has room, runs there, and is tried again on another if
     /// its child dies before it has begun; also after it has begun if it is
-    /// [idempotent](kinfolk_protocol::Message::IDEMPOTENT).
+    /// [idempotent](kinfolk_protocol::Message::IDEMPOTENT). A file in such a message is handed on as the child before
+    /// has left it, its offset included.
+    ///
+    /// The call is made when it is first polled, and does not keep the pool open before.
     ///
     /// # Errors
     /// [`PoolError`]: every call ends exactly once, and says how.
@@ -159,7 +162,8 @@ impl<P: Protocol> Pool<P> {
 
     /// Submits each message of a stream, as many at once as keep the children busy: twice as many as they have room
     /// for. The outcomes come in the order of the messages. For another number, or wishes for each call, map to
-    /// [`submit`](Self::submit) and use `buffered` of `futures`.
+    /// [`submit`](Self::submit) and use `buffered` of `futures`. Whoever does not poll it holds up the children that have
+    /// its calls; with a queue that refuses, items may be `Overloaded`.
     ///
     /// # Cancel safety
     /// A dropped `next` loses no outcome. Dropping the stream cancels what it has submitted.

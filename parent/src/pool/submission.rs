@@ -43,6 +43,9 @@ impl<M> fmt::Display for TrySubmitError<M> {
 impl<M> Error for TrySubmitError<M> {}
 
 /// A call to a pool that is about to be made: `.await` it for the reply.
+///
+/// # Panics
+/// When polled outside a tokio runtime with its timer enabled, if it has a deadline or has to be tried again.
 #[must_use = "a call is submitted when it is awaited"]
 pub struct Submission<'a, P: Protocol, M: Message> {
     inner: Arc<Inner<P>>,
