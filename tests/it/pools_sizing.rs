@@ -94,3 +94,17 @@ async fn stats_tell_times_and_numbers() {
     assert!(times.p50 <= times.p99 && times.p99 <= times.p999 && times.p999 <= times.max, "{times}");
     assert!(stats.to_string().contains("100 submitted, 100 answered"), "{stats}");
 }
+
+#[tokio::test]
+async fn a_start_that_a_shutdown_stops_is_no_failure() {
+    let parent = Parent::new();
+    for _ in 0..10 {
+        let pool = within(pool_of(&parent).size(0..=1)).await.unwrap();
+        let call = pool.try_submit(chore(1, Fate::Done)).unwrap();
+        eventually("a child is being started", || !parent.children().is_empty()).await;
+        drop(call);
+        within(pool.shutdown()).await;
+        assert!(parent.children().is_empty());
+        assert!(pool.stats().replaced.is_empty(), "{}", pool.stats());
+    }
+}

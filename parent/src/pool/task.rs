@@ -121,15 +121,21 @@ impl<P: Protocol> Keeper<P> {
                 self.lives.spawn(async move { (worker, shared.until_ended().await) });
                 self.inner.ready(worker, slot.index, slot.generation, child);
             }
-            Ok(Err(error)) => {
-                let cure = cure(&error);
-                if matches!(error, StartError::ShuttingDown { .. }) {
-                    self.inner.close(Duration::ZERO);
-                }
-                self.inner.not_ready(worker, NotOpened::Start(error), cure);
-            }
+            Ok(Err(error)) => self.not_started(worker, error),
             Err(panic) => self.inner.not_ready(worker, NotOpened::Panicked(panic), Cure::None),
         }
+    }
+
+    fn not_started(&self, worker: WorkerId, error: StartError) {
+        if matches!(error, StartError::ShuttingDown { .. }) {
+            self.inner.close(Duration::ZERO);
+        }
+        if self.stop.is_cancelled() {
+            // It was not wanted any more: nothing is wrong with it.
+            return self.inner.with(|state, now| state.core.start_failed(worker, Cure::Retry, now));
+        }
+        let cure = cure(&error);
+        self.inner.not_ready(worker, NotOpened::Start(error), cure);
     }
 
     /// Nothing is waited for any more: calls that wait are refused, children leave with their own graces.
